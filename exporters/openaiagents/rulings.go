@@ -136,7 +136,8 @@ func tools(i, raw responses.Object) (out []string) {
 	return out
 }
 
-// answer is what was said of a call: of this one, else of every call of its tool. What was said of calls of
+// answer is what was said of a call, as releases that write its schema heed it: of this one, else of every call of its tool; in
+// older ones the other way round. What was said of calls of
 // its agent counts before what older releases kept for all agents, and yes before no. In JavaScript what those
 // kept of this one call counts before what its agent's record says of every call; two agents may have calls
 // of one id.
@@ -146,7 +147,10 @@ func answer(all []ruling, a *approval) []byte {
 		Message  string `json:"message,omitempty"`
 	}
 	var found said
-	best := 0
+	best, this, every, agents := 0, 5, 1, 4
+	if a.blanket {
+		this, every, agents = 1, 5, 10 // what is kept for its agent is asked first
+	}
 	for _, r := range all {
 		if r.agent != "" && r.agent != a.by {
 			continue
@@ -155,9 +159,9 @@ func answer(all []ruling, a *approval) []byte {
 		tool := r.tool != "" && r.request == "" && slices.Contains(a.tools, r.tool) && (r.server == "" || r.server == a.server)
 		rank := func(v any) int { // 0: it says nothing of the call
 			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) && (a.function || !r.shared) || asked && v == true {
-				return 5
+				return this
 			} else if tool && v == true && (r.first || !a.owned) {
-				return 1
+				return every
 			}
 			return 0
 		}
@@ -168,7 +172,7 @@ func answer(all []ruling, a *approval) []byte {
 		case r.first:
 			n += 10
 		case r.agent != "":
-			n += 4
+			n += agents
 		}
 		if n > 0 && len(a.tools) > 1 && r.tool == a.tools[0] {
 			n += 20 // its own name before the bare one

@@ -86,3 +86,37 @@ func TestRulings(t *testing.T) {
 		}
 	}
 }
+
+// Releases of older schemas heed what was said of every call of a tool before what was said of one: states that they wrote, of a call
+// that was rejected after every one was approved, and approved after every one was rejected.
+func TestRulingsOfEveryCallFirst(t *testing.T) {
+	const (
+		python  = `"current_step": {"data": {"interruptions": [{"type": "tool_approval_item", "agent": {"name": "function"}, "raw_item": {"type": "function_call", "call_id": "call_1", "name": "delete_file"}}]}}`
+		js      = `"currentStep": {"data": {"interruptions": [{"type": "tool_approval_item", "agent": {"name": "function"}, "rawItem": {"type": "function_call", "callId": "call_1", "name": "delete_file"}}]}}`
+		yesNo   = `{"delete_file": {"approved": true, "rejected": ["call_1"]}}`
+		noYes   = `{"delete_file": {"approved": ["call_1"], "rejected": true, "stickyRejectMessage": "never"}}`
+		no      = `{"delete_file": {"approved": [], "rejected": ["call_1"]}}`
+		scoped  = `, "functionApprovals": [{"agentIdentity": "function", "approvals": `
+		yes     = `{"approved":true}`
+		refused = `{"approved":false}`
+	)
+	for _, c := range []struct{ version, step, approvals, want string }{
+		{"1.0", python, yesNo, yes},  // 0.8.4
+		{"1.15", python, yesNo, yes}, // 0.20.0
+		{"1.16", python, yesNo, refused},
+		{"1.0", js, yesNo, yes},                         // 0.0.12
+		{"1.17", js, `{}` + scoped + yesNo + `}]`, yes}, // 0.14.3
+		{"1.17", js, `{}` + scoped + noYes + `}]`, `{"approved":false,"message":"never"}`},
+		{"1.17", js, `{}, "legacyFunctionApprovals": {"delete_file": {"approved": true, "rejected": []}}` + scoped + no + `}]`, refused},
+		{"1.20", js, `{}` + scoped + yesNo + `}]`, refused}, // 0.17.2
+		{"1.20", js, `{}` + scoped + noYes + `}]`, yes},
+	} {
+		d, err := readRunState([]byte(`{"$schemaVersion": "` + c.version + `", "context": {"approvals": ` + c.approvals + `}, ` + c.step + `}`))
+		if err != nil || len(d.waiting) != 1 || d.want != "" {
+			t.Fatalf("%+v: %+v %v", c, d, err)
+		}
+		if got := string(d.waiting[0].answer); got != c.want {
+			t.Errorf("%s %.4s: %s: got %s, want %s", c.version, c.step[9:], c.approvals, got, c.want)
+		}
+	}
+}

@@ -32,12 +32,20 @@ type approval struct {
 	raw                 json.RawMessage // the call
 	answer              []byte          // what a person has said of it, as JSON; nil: nothing yet
 	owned               bool            // what is said of every call counts of its own agent alone
+	blanket             bool            // what is said of every call counts before what is said of this one
 	function            bool            // it is a call of a function
 }
 
 // ownedSince is the first 1.x schema of Python that keeps answers to calls of functions for each agent. What
 // older ones kept of every call of a function it does not heed: nobody knows whose it was.
 const ownedSince = 18
+
+// exactPython and exactJavaScript are the first 1.x schemas of releases to which what was said of one call counts before what
+// was said of every call of its tool. Older ones heed every call first: they run a call that was rejected where all were approved.
+const (
+	exactPython     = 16
+	exactJavaScript = 19
+)
 
 func readRunState(b []byte) (*runDoc, error) {
 	var o responses.Object
@@ -70,6 +78,9 @@ func readRunState(b []byte) (*runDoc, error) {
 		}
 		a.function = responses.Plain(raw["type"]) == "function_call"
 		a.owned = a.function && i["raw_item"] != nil && minor >= ownedSince
+		if a.blanket = minor < exactPython; i["raw_item"] == nil {
+			a.blanket = minor < exactJavaScript
+		}
 		a.answer = answer(ruled, &a)
 		d.waiting = append(d.waiting, a)
 	}
