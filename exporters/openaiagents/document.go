@@ -144,7 +144,12 @@ func (d *document) preflight(p *agentstate.Preflight) {
 	if err != nil {
 		return // it is a gap of the export
 	}
-	b = responses.Shorten(b)
+	short := responses.Shorten(b)
+	if d.form == runState {
+		docs, _ := runDocs(b, short) // what cannot be read is a gap of the export
+		p.Gaps = append(p.Gaps, elsewhere(d.rel, docs)...)
+	}
+	b = short
 	but := ""
 	if d.form == itemList {
 		member, _, err := listIn(b)

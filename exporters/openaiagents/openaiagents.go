@@ -5,7 +5,7 @@
 //
 // An item is a JSON text, and stays that text to the byte: models write lone surrogates and numbers
 // that no re-encoding keeps. A run state binds the arguments of its calls by a fingerprint and never
-// changes. Session ids are never renamed: they are the salt of encrypted sessions, which read as
+// changes; the files of a sandbox that it goes on in are not in it and not carried. Session ids are never renamed: they are the salt of encrypted sessions, which read as
 // empty, without an error, under another id.
 package openaiagents
 

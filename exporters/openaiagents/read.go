@@ -290,8 +290,8 @@ func (d *db) usage(native *pb.Native, parts []string, v []any) *pb.Run {
 
 // finish states what was counted by other routes.
 func (r *reading) finish(f *Folder) error {
-	for _, k := range []string{"conversation", "message", "run", "state", "opaque", "credential"} {
-		if k == "credential" && r.n[k] == 0 {
+	for _, k := range []string{"conversation", "message", "run", "state", "opaque", "credential", "artifact"} {
+		if (k == "credential" || k == "artifact") && r.n[k] == 0 {
 			continue
 		}
 		r.out.Reference(k, r.n[k], "count(*) and number of files", "whole folder")

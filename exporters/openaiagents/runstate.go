@@ -21,7 +21,8 @@ type runDoc struct {
 	want           string // the versions that are supported, if this one is not
 	waiting        []approval
 	remote         string // the conversation, or the response before this one, that the provider keeps; empty: none
-	chained        bool   // Python chains its responses, also of a run that begins: nobody can tell whether it did
+	sandboxes      []string
+	chained        bool // Python chains its responses, also of a run that begins: nobody can tell whether it did
 }
 
 // An approval is a call that waits for a person.
@@ -60,6 +61,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	for _, names := range [][2]string{{"conversation_id", "conversationId"}, {"previous_response_id", "previousResponseId"}} {
 		d.remote = cmp.Or(d.remote, responses.Plain(responses.First(o, names[0], names[1])))
 	}
+	d.sandboxes = sandboxes(o["sandbox"])
 	d.chained = string(o["auto_previous_response_id"]) == "true" && responses.Plain(o["conversation_id"]) == ""
 	json.Unmarshal(responses.First(o, "current_step", "currentStep"), &step)
 	json.Unmarshal(step["data"], &data)
@@ -94,11 +96,8 @@ func offset(err error) int64 {
 	return 0
 }
 
-// runState are the records of a file with a run state: the document, and what waits in it. A program may
-// have wrapped it, or several, into a document of its own.
-func (r *reading) runState(f *document, b []byte) error {
-	short := responses.Shorten(b)
-	var docs []*runDoc
+// runDocs are the run states in a document, of which short is what is left when its long texts are cut.
+func runDocs(b, short []byte) (docs []*runDoc, err error) {
 	found, err := states(short)
 	if len(short) < len(b) && bytes.Contains(b, []byte(`\"`+schemaVersion)) { // one that a text holds may be cut with the text
 		found, err = states(b)
@@ -107,14 +106,25 @@ func (r *reading) runState(f *document, b []byte) error {
 		}
 	}
 	if err != nil {
-		return r.gaps(gap("state", f.rel, 1, err))
+		return nil, err
 	}
 	for _, x := range found {
 		d, err := readRunState(x)
 		if err != nil {
-			return r.gaps(gap("state", f.rel, 1, err))
+			return nil, err
 		}
 		docs = append(docs, d)
+	}
+	return docs, nil
+}
+
+// runState are the records of a file with a run state: the document, and what waits in it. A program may
+// have wrapped it, or several, into a document of its own.
+func (r *reading) runState(f *document, b []byte) error {
+	short := responses.Shorten(b)
+	docs, err := runDocs(b, short)
+	if err != nil {
+		return r.gaps(gap("state", f.rel, 1, err))
 	}
 	if b = f.withoutKeys(b); f.secrets {
 		short = responses.Shorten(b)
@@ -136,7 +146,7 @@ func (r *reading) runState(f *document, b []byte) error {
 	if err := r.put(s); err != nil {
 		return err
 	}
-	if err := r.remote(f.rel, docs); err != nil {
+	if err := r.gaps(elsewhere(f.rel, docs)...); err != nil {
 		return err
 	}
 	if err := r.kept(f, short, key, ""); err != nil {
@@ -168,9 +178,14 @@ func (r *reading) runState(f *document, b []byte) error {
 	return nil
 }
 
+// elsewhere names what runs go on with and no run state holds.
+func elsewhere(rel string, docs []*runDoc) []*pb.Gap {
+	return append(remote(rel, docs), workspaces(rel, docs)...)
+}
+
 // remote names the conversations that runs go on in and that the provider keeps, not this folder. What a
 // run itself said is here, but when it goes on only what is new is sent.
-func (r *reading) remote(rel string, docs []*runDoc) error {
+func remote(rel string, docs []*runDoc) []*pb.Gap {
 	seen := map[string]bool{"": true}
 	var ids []string
 	sure, before := 0, "what was said before this run, if anything,"
@@ -189,7 +204,7 @@ func (r *reading) remote(rel string, docs []*runDoc) error {
 	}
 	g := gap("conversation", rel, uint64(sure), fmt.Errorf("%s is kept by the provider, not here (%.200s): the run goes on with the provider alone; to leave, read those items there", before, strings.Join(ids, ", ")))
 	g.Reason = pb.Gap_REASON_GONE
-	return r.gaps(g)
+	return []*pb.Gap{g}
 }
 
 // record is the record of an approval that waits in the run state under key.

@@ -1,0 +1,59 @@
+package openaiagents
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
+)
+
+// The files of a sandbox are in no run state: Python 0.24.0 goes on in an empty one where its snapshot is not found, and JavaScript
+// 0.20.0 refuses. A preflight and an export say that they are missing, once for each sandbox.
+func TestSandbox(t *testing.T) {
+	const (
+		python = `{"$schemaVersion": "1.21", "current_agent": {"name": "boxed"}, "sandbox": {"backend_id": "unix_local", "current_agent_key": "boxed",
+			"session_state": {"type": "unix_local", "session_id": "9e8a", "snapshot": {"type": "local", "id": "9e8a", "base_path": "/srv/snaps"}, "workspace_root_ready": true},
+			"sessions_by_agent": {"boxed": {"agent_name": "boxed", "session_state": {"type": "unix_local", "session_id": "9e8a", "snapshot": {"type": "local", "id": "9e8a"}}},
+				"other": {"agent_name": "other", "session_state": {"type": "docker", "session_id": "77", "snapshot": {"type": "noop", "id": "77"}}}}}}`
+		js = `{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}, "sandbox": {"backendId": "unix_local", "currentAgentKey": "boxed",
+			"sessionState": {"version": 5, "backendId": "unix_local", "manifest": {"version": 1}, "snapshot": {"id": "dcfe", "type": "local", "path": "/srv/snaps/x"}, "workspaceReady": true},
+			"sessionsByAgent": {"boxed": {"backendId": "unix_local", "sessionState": {"version": 5, "backendId": "unix_local", "snapshot": {"id": "dcfe", "type": "local"}}}}}}`
+		none = `{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}}`
+	)
+	for doc, want := range map[string]struct {
+		n    uint64
+		text string
+	}{
+		python: {2, "(unix_local, local snapshot 9e8a; docker, no snapshot)"}, js: {1, "(unix_local, local snapshot dcfe)"},
+		`{"ticket": 7, "run": ` + js + `}`: {1, "(unix_local, local snapshot dcfe)"}, none: {},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "r.json"), []byte(doc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, rep := drivertest.Export(t, Open(dir))
+		before, err := Open(dir).Preflight(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		coverage := agentstate.Reconciled
+		if want.n > 0 {
+			coverage = agentstate.Gaps
+		}
+		if rep.Verdict.Coverage != coverage || rep.Records["state"] != 1 {
+			t.Errorf("%.30s: %v %v, want %v", doc, rep.Records, rep.Verdict, coverage)
+		}
+		for who, gaps := range map[string][]*pb.Gap{"preflight": before.Gaps, "export": rep.Gaps} {
+			if want.n == 0 && len(gaps) == 0 {
+				continue
+			}
+			if len(gaps) != 1 || gaps[0].Kind != "artifact" || gaps[0].Count != want.n || !strings.Contains(gaps[0].Detail, want.text) {
+				t.Errorf("%s of %.30s: %v, want %d of %s", who, doc, gaps, want.n, want.text)
+			}
+		}
+	}
+}
