@@ -5,8 +5,9 @@
 //
 // An item is a JSON text, and stays that text to the byte: models write lone surrogates and numbers
 // that no re-encoding keeps. A run state binds the arguments of its calls by a fingerprint and never
-// changes; the files of a sandbox that it goes on in are not in it and not carried. Session ids are never renamed: they are the salt of encrypted sessions, which read as
-// empty, without an error, under another id.
+// changes; the files of a sandbox that it goes on in are not in it and not carried. Session ids are
+// never renamed: they are the salt of encrypted sessions, which read as empty, without an error, under
+// another id.
 package openaiagents
 
 import (
@@ -42,8 +43,9 @@ var (
 
 const (
 	product = "openai-agents"
-	// releases are those whose tables were looked at: all of them make the same ones.
-	releases = "0.22.0 to 0.24.0"
+	// releases are those whose tables were looked at: all give them the same columns. Before 0.6 an index is by time, and before 0.20
+	// tables are fewer.
+	releases = "0.2.0 to 0.24.0"
 	layouts  = "SQLite files of SQLiteSession, AdvancedSQLiteSession and SQLAlchemySession (openai-agents " + releases + "), run states and lists of items in files of JSON and JSON Lines"
 )
 

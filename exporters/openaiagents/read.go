@@ -349,14 +349,17 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 // preflight counts what is in a database, and gives the number of encrypted items.
 func (d *db) preflight(ctx context.Context, counts map[string]int64) (sealed int64, err error) {
 	for _, p := range d.layout.Pairs {
-		s, m := quote(p.Sessions), quote(p.Messages)
-		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM "+m+` WHERE message_data LIKE '{"__enc__"%')`)
+		sessions, messages, err := d.count(ctx, &p)
 		if err != nil {
 			return sealed, err
 		}
-		counts["conversation"] += n[0][0].(int64)
-		counts["message"] += n[0][1].(int64)
-		sealed += n[0][2].(int64)
+		counts["conversation"] += sessions
+		counts["message"] += messages
+		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+` WHERE message_data LIKE '{"__enc__"%'`)
+		if err != nil {
+			return sealed, err
+		}
+		sealed += n[0][0].(int64)
 	}
 	return sealed, nil
 }

@@ -68,14 +68,20 @@ func more(t *table) string {
 
 // tally counts by other routes.
 func (r *reading) tally(ctx context.Context, d *db, p *pair) error {
+	sessions, messages, err := d.count(ctx, p)
+	r.n["conversation"] += uint64(sessions)
+	r.n["message"] += uint64(messages)
+	return err
+}
+
+// count counts the sessions of a pair, also those that have messages and no row, and its messages.
+func (d *db) count(ctx context.Context, p *pair) (sessions, messages int64, err error) {
 	s, m := quote(p.Sessions), quote(p.Messages)
-	rows, err := sqlitefile.Query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+"), (SELECT count(*) FROM "+m+"), (SELECT count(*) FROM (SELECT session_id FROM "+m+" EXCEPT SELECT session_id FROM "+s+"))")
+	n, err := sqlitefile.Query(ctx, d.Conn, "SELECT (SELECT count(*) FROM "+s+") + (SELECT count(*) FROM (SELECT session_id FROM "+m+" EXCEPT SELECT session_id FROM "+s+")), (SELECT count(*) FROM "+m+")")
 	if err != nil {
-		return err
+		return 0, 0, err
 	}
-	r.n["conversation"] += uint64(rows[0][0].(int64)) + uint64(rows[0][2].(int64))
-	r.n["message"] += uint64(rows[0][1].(int64))
-	return nil
+	return n[0][0].(int64), n[0][1].(int64), nil
 }
 
 // compare orders ids as SQLite does: no value, numbers, text, bytes.

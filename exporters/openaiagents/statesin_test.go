@@ -109,7 +109,12 @@ func TestItemsBehindMark(t *testing.T) {
 // Messages whose session has no row come as they are: nothing is lost, and nothing is said to be.
 func TestRowless(t *testing.T) {
 	f := made(t, `INSERT INTO agent_messages (session_id, message_data) VALUES ('orphan', '{"role":"user","content":"a"}')`)
-	mem, _ := drivertest.Export(t, f)
+	mem, out := drivertest.Export(t, f)
+	if before, err := f.Preflight(t.Context()); err != nil {
+		t.Error(err)
+	} else if n := before.Counts["conversation"]; n != int64(out.Records["conversation"]) {
+		t.Errorf("the preflight counts %d conversations, and the export %d", n, out.Records["conversation"])
+	}
 	dst := Open(filepath.Join(t.TempDir(), "copy"))
 	rep, j, _ := apply(t, dst, mem)
 	if len(rep.NoPlace) > 0 {
