@@ -204,19 +204,29 @@ func (l *listing) claim(empty []found) {
 	}
 }
 
-// notCarried says which files may be sessions in a form that is not read: a program's own JSON, and dumps
-// of Redis and MongoDB, in which sessions of the SDK may be.
+// notCarried says which files may hold state in a form that is not read: a program's own JSON, dumps of Redis and MongoDB, in which
+// sessions of the SDK may be, and what agents of sandboxes remember.
 func (l *listing) notCarried() (out []string) {
+	remembered := map[string]bool{} // folders with the two files that the SDK makes in each
+	for _, rel := range l.other {
+		if dir := path.Dir(rel); path.Base(rel) == "memory_summary.md" && slices.Contains(l.other, path.Join(dir, "MEMORY.md")) {
+			remembered[dir] = true
+		}
+	}
 	for _, of := range []struct {
 		what string
-		exts []string
+		is   func(rel string) bool
 	}{
-		{"JSON files that are neither run states nor lists of items are not carried", []string{".json", ".jsonl"}},
-		{"dumps of Redis and MongoDB are not read", []string{".rdb", ".aof", ".bson"}},
+		{"JSON files that are neither run states nor lists of items are not carried", endsIn(".json", ".jsonl")},
+		{"dumps of Redis and MongoDB are not read", endsIn(".rdb", ".aof", ".bson")},
+		{"memories of sandboxes are not carried", func(rel string) bool {
+			dir := path.Dir(rel) // itself, or one below it: raw_memories, rollout_summaries
+			return path.Ext(rel) == ".md" && (remembered[dir] || remembered[path.Dir(dir)])
+		}},
 	} {
 		var names []string
 		for _, rel := range l.other {
-			if slices.Contains(of.exts, path.Ext(rel)) {
+			if of.is(rel) {
 				names = append(names, rel)
 			}
 		}
@@ -225,6 +235,10 @@ func (l *listing) notCarried() (out []string) {
 		}
 	}
 	return out
+}
+
+func endsIn(exts ...string) func(rel string) bool {
+	return func(rel string) bool { return slices.Contains(exts, path.Ext(rel)) }
 }
 
 // nothing refuses a folder without state, and says what is in it.

@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -55,5 +56,28 @@ func TestSandbox(t *testing.T) {
 				t.Errorf("%s of %.30s: %v, want %d of %s", who, doc, gaps, want.n, want.text)
 			}
 		}
+	}
+}
+
+// What the agents of a sandbox remember lies in files of text beside what they said. None of it is carried, and that is said; a
+// program's own text is none of it.
+func TestMemoriesOfSandboxes(t *testing.T) {
+	dir := t.TempDir()
+	for rel, text := range map[string]string{
+		"items.json": `[{"role": "user", "content": "hi"}]`, "README.md": "a", "box/notes.md": "b", "another/MEMORY.md": "of another program", "box/memories/MEMORY.md": "c", "box/memories/memory_summary.md": "d",
+		"box/memories/raw_memories/r1.md": "e", "box/memories/rollout_summaries/r1.md": "f", "box/memories/phase_two_selection.json": `{"selected": []}`,
+	} {
+		if err := os.MkdirAll(filepath.Join(dir, filepath.Dir(rel)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		put(t, dir, rel, []byte(text))
+	}
+	p, err := Open(dir).Preflight(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = "memories of sandboxes are not carried (4): box/memories/MEMORY.md, box/memories/memory_summary.md, box/memories/raw_memories/r1.md, box/memories/rollout_summaries/r1.md"
+	if !slices.Contains(p.Notes, want) {
+		t.Errorf("%q, want %q", p.Notes, want)
 	}
 }
