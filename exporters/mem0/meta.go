@@ -101,14 +101,14 @@ func mergeMeta(have, b []byte) (merged []byte, names []string, why string) {
 	var all []string
 	there := map[string]string{}
 	eachCollection(have, func(name, c jsonvalue.Value) {
-		all, there[name.Text()] = append(all, fmt.Sprintf("%s: %s", name, c)), compact(c)
+		all, there[name.Text()] = append(all, fmt.Sprintf("%s: %s", name, c)), madeFor(c)
 	})
 	eachCollection(b, func(name, c jsonvalue.Value) {
 		switch old, ok := there[name.Text()]; {
 		case !ok:
 			all, names = append(all, fmt.Sprintf("%s: %s", name, c)), append(names, name.Text())
-		case old != compact(c):
-			why = fmt.Sprintf("the target's collection %.60q is made otherwise, as meta.json says: replay into an empty folder", name.Text())
+		case old != madeFor(c):
+			why = fmt.Sprintf("the target's collection %.60q is made for %.200s, the state's for %.200s, as meta.json says: replay into an empty folder", name.Text(), old, madeFor(c))
 		}
 	})
 	return withCollections(have, all), names, why
@@ -131,6 +131,16 @@ func withCollections(b []byte, all []string) []byte {
 		members = append(members, fmt.Sprintf("%s: %s", name, value))
 	})
 	return []byte("{" + strings.Join(members, ", ") + "}")
+}
+
+// madeFor are the vectors that a collection is made for. The rest of what meta.json says of it is of the release that
+// made it: members that others do not write, and a place for words, without which Qdrant finds by vectors alone.
+func madeFor(c jsonvalue.Value) string {
+	v := c.Get("vectors")
+	if v.Get("size") == nil { // they have names, or there are none
+		return "vectors " + compact(v)
+	}
+	return fmt.Sprintf("vectors of size %s, %s", compact(v.Get("size")), compact(v.Get("distance")))
 }
 
 func compact(v jsonvalue.Value) string {
