@@ -22,10 +22,7 @@ func (r *reading) history(ctx context.Context, d *db) error {
 		return err
 	}
 	r.n["revision"] += uint64(n)
-	cols := columnsOf(d.main())
-	if d.layout.Columns != nil {
-		cols = d.layout.Columns
-	}
+	cols := d.layout.columns(d.main())
 	at := columnsAt(cols)
 	err = d.each(ctx, "SELECT "+d.selects(d.main(), cols)+" FROM "+d.main()+" ORDER BY rowid", nil, func(v []any) error {
 		text := func(name string) (s string) {
@@ -130,10 +127,18 @@ func ofOlder(cols []string) (out []string) {
 	return out
 }
 
-// today refuses a history that an older release made as a target.
-func (d *db) today(name string) error {
-	if d.layout.Columns != nil {
-		return fmt.Errorf("%w: %s is a history of an older release: replay into a place without one. mem0 makes it today's when it opens it, and forgets what stands in columns that were named otherwise: export it before", ErrSchema, name)
+// today refuses a target whose history is in the columns of an older release, but for a state whose history is in the
+// same: that release reads no other, and today's would forget what stands in columns that were named otherwise.
+func (s *Store) today(have, from map[string]layout) error {
+	for place, l := range have {
+		if l.Columns == nil || slices.Equal(slices.Sorted(slices.Values(l.Columns)), slices.Sorted(slices.Values(from[place].Columns))) {
+			continue
+		}
+		name := l.File
+		if s.beside != "" {
+			name = s.beside
+		}
+		return fmt.Errorf("%w: %s is a history of an older release, with the columns %s, which the state's has not: replay into a place without one. mem0 makes it today's when it opens it, and forgets what stands in columns that were named otherwise: export it before", ErrSchema, name, strings.Join(l.Columns, ", "))
 	}
 	return nil
 }

@@ -79,6 +79,14 @@ func columnsOf(table string) []string {
 	return nil
 }
 
+// columns are those of a table in this database.
+func (l *layout) columns(table string) []string {
+	if table == string(pythonHistory) && l.Columns != nil {
+		return l.Columns
+	}
+	return columnsOf(table)
+}
+
 // keyOf is the column that identifies a row.
 func keyOf(table string) string { return columnsOf(table)[0] }
 
@@ -254,6 +262,18 @@ func (d *db) main() string {
 		return d.layout.File
 	}
 	return string(d.layout.Form)
+}
+
+// with is a history to which tables are added that releases before them do not make, and leave alone.
+func (l layout) with(tables []string) layout {
+	if l.Form.history() {
+		for _, t := range tables {
+			if !slices.Contains(l.Tables, t) {
+				l.Tables = append(slices.Clone(l.Tables), t)
+			}
+		}
+	}
+	return l
 }
 
 func quote(s string) string { return `"` + strings.ReplaceAll(s, `"`, `""`) + `"` }

@@ -51,9 +51,59 @@ func TestOlderHistory(t *testing.T) {
 					t.Errorf("%s: %s", flavor, d)
 				}
 			}
-			if _, err := replay.Plan(t.Context(), Open(dir), mem, nil); (name == "another order") == errors.Is(err, ErrSchema) {
-				t.Errorf("into the older one itself: %v", err)
+			if p, err := replay.Plan(t.Context(), Open(dir), mem, nil); err != nil || p.Actions[replay.Created]+p.Actions[replay.Conflict]+p.Actions[replay.Refused] != 0 {
+				t.Errorf("into the older one itself: %+v %v", p, err)
+			}
+			today, _ := drivertest.Export(t, Open("testdata/python"))
+			if _, err := replay.Plan(t.Context(), Open(dir), today, nil); (name == "another order") == errors.Is(err, ErrSchema) {
+				t.Errorf("today's into the older one: %v", err)
 			}
 		})
+	}
+}
+
+// A place that the older release made takes a state of its own as it is: that release reads no other history, and
+// empties one of today's when it fails to make it its own.
+func TestOlderHistoryInItsOwnPlace(t *testing.T) {
+	older := func(rows string) string {
+		dir := copied(t, "python")
+		sqlOf(t, dir+"/history.db", "ALTER TABLE history RENAME TO today", "CREATE TABLE history (id TEXT PRIMARY KEY, memory_id TEXT, old_memory TEXT, new_memory TEXT, new_value TEXT, event TEXT, created_at DATETIME, updated_at DATETIME, is_deleted INTEGER)",
+			"INSERT INTO history SELECT id, memory_id, old_memory, new_memory, 'x', event, created_at, updated_at, is_deleted FROM today WHERE "+rows, "DROP TABLE today", "DROP TABLE messages")
+		return dir
+	}
+	mem, _ := drivertest.Export(t, Open(older("1")))
+	dst := Open(older("0"))
+	_, journal := apply(t, dst, mem)
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN+back.ExtraN != 0 || back.Same != back.Records {
+		t.Errorf("%+v %v", back, err)
+	}
+	j.Close()
+	undo(t, dst, journal)
+	if n := len(rowsOf(t, opens(t, dst.root+"/history.db"), "SELECT id FROM history")); n != 0 {
+		t.Errorf("%d rows are left", n)
+	}
+}
+
+// A history of a release before the messages takes those of a state.
+func TestHistoryBeforeMessages(t *testing.T) {
+	for _, from := range []string{"python", "js"} {
+		mem, _ := drivertest.Export(t, Open("testdata/"+from))
+		dst := Open(copied(t, "python"))
+		sqlOf(t, dst.root+"/history.db", "DROP TABLE messages")
+		if p, err := replay.Plan(t.Context(), dst, mem, nil); err != nil || p.Actions[replay.Refused] != 0 {
+			t.Errorf("%s: %+v %v", from, p, err)
+		}
+		if rep, _ := apply(t, dst, mem); rep.Actions[replay.Refused] != 0 {
+			t.Errorf("%s: %+v", from, rep)
+		}
+		want := rowsOf(t, opens(t, "testdata/"+from+"/history.db"), "SELECT id, session_scope, role, content FROM messages ORDER BY id")
+		if d := cmp.Diff(want, rowsOf(t, opens(t, dst.root+"/history.db"), "SELECT id, session_scope, role, content FROM messages ORDER BY id")); d != "" || len(want) == 0 {
+			t.Errorf("%s: %s", from, d)
+		}
 	}
 }

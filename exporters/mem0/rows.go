@@ -228,7 +228,7 @@ func (d *db) put(ctx context.Context, table string, cols []string, args []any) e
 // row reads a row by its key; nil: there is none.
 func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
 	var out []any
-	err := d.each(ctx, "SELECT "+d.selects(table, columnsOf(table))+" FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), []any{id}, func(v []any) error {
+	err := d.each(ctx, "SELECT "+d.selects(table, d.layout.columns(table))+" FROM "+table+" WHERE "+quote(keyOf(table))+" = "+d.param(table, keyOf(table)), []any{id}, func(v []any) error {
 		for _, x := range v {
 			out = append(out, keep(x))
 		}
@@ -241,7 +241,7 @@ func (d *db) row(ctx context.Context, table string, id any) ([]any, error) {
 func (w *writer) insert(ctx context.Context, at slot, table string, vals map[string]any) (replay.Receipt, error) {
 	d, l := at.d, at.l
 	var args []any
-	cols := columnsOf(table)
+	cols := l.columns(table)
 	for _, c := range cols {
 		args = append(args, vals[c])
 	}

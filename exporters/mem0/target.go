@@ -84,23 +84,13 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		return nil, err
 	}
 	if w.exact {
-		maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return from[place].Form == "" })
-		for place, l := range from {
-			if old, ok := w.layouts[place]; ok && old.Form != l.Form {
-				return nil, fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, s.root, old.Form, place, l.Form)
-			} else if ok && run.Vectors == nil && old.Dims != l.Dims && old.Dims*l.Dims > 0 {
-				return nil, fmt.Errorf("%s keeps vectors of %d numbers, those of the state have %d: --embedder makes them anew, or name another place", place, old.Dims, l.Dims)
-			} else if ok && old.rows == "" {
-				old.Entities = l.Entities
-				w.layouts[place] = old
-			} else if !ok {
-				if l.Dims != 0 && run.Vectors != nil && !l.uses() {
-					l.Dims = w.dims
-				}
-				w.layouts[place] = l
-			}
+		if err := w.asState(from); err != nil {
+			return nil, err
 		}
 		return w, w.lock()
+	}
+	if err := s.today(have.layouts, nil); err != nil {
+		return nil, err
 	}
 	w.foreign, err = w.foreignTarget(have)
 	if err != nil {
@@ -110,6 +100,34 @@ func (s *Store) Begin(ctx context.Context, run *replay.Run) (_ replay.Writer, er
 		maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return place != w.foreign.main })
 	}
 	return w, w.lock()
+}
+
+// asState gives the target the databases of the state that it lacks.
+func (w *writer) asState(from map[string]layout) error {
+	if err := w.s.today(w.layouts, from); err != nil {
+		return err
+	}
+	maps.DeleteFunc(w.rules, func(place string, _ []string) bool { return from[place].Form == "" })
+	for place, l := range from {
+		old, ok := w.layouts[place]
+		switch {
+		case !ok:
+			l.Columns = nil // what is made is today's
+			if l.Dims != 0 && w.run.Vectors != nil && !l.uses() {
+				l.Dims = w.dims
+			}
+			w.layouts[place] = l
+			continue
+		case old.Form != l.Form:
+			return fmt.Errorf("%w: %s holds %s under the name %s, the state has %s", ErrSchema, w.s.root, old.Form, place, l.Form)
+		case w.run.Vectors == nil && old.Dims != l.Dims && old.Dims*l.Dims > 0:
+			return fmt.Errorf("%s keeps vectors of %d numbers, those of the state have %d: --embedder makes them anew, or name another place", place, old.Dims, l.Dims)
+		case old.rows == "":
+			old.Entities = l.Entities
+		}
+		w.layouts[place] = old.with(l.Tables)
+	}
+	return nil
 }
 
 // takes tells whether an empty place becomes a store of this flavor.
@@ -181,9 +199,6 @@ func (s *Store) present(ctx context.Context, undoing bool) (presence, error) {
 			continue
 		}
 		dbs = append(dbs, d)
-		if err := d.today(rel); err != nil {
-			return p, err
-		}
 		p.flavor = "js+sqlite"
 		if d.language() == "python" {
 			p.flavor = "python+qdrant"

@@ -24,6 +24,8 @@ func (w *writer) foreignHistory() (l layout, why string) {
 	}
 	for _, l := range w.layouts {
 		if l.Form.history() {
+			l = l.with([]string{"messages"})
+			w.layouts[l.Place] = l
 			return l, ""
 		}
 	}

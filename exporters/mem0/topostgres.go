@@ -58,9 +58,6 @@ func (s *Store) presentPG(ctx context.Context, undoing bool) (presence, error) {
 		return out, fmt.Errorf("%w: %s is no history of mem0", ErrSchema, s.beside)
 	}
 	out.layouts[d.layout.Place] = d.layout
-	if err := d.today(s.beside); err != nil {
-		return out, err
-	}
 	return out, out.look(ctx, d, undoing)
 }
 

@@ -47,7 +47,7 @@ func (w *writer) native(ctx context.Context, r agentstate.Record) (replay.Receip
 		return refused("a column stands twice in its row")
 	}
 	var losses []fidelity.Loss
-	if n.Type == string(pythonHistory) && older(slices.Collect(maps.Keys(vals))) {
+	if n.Type == string(pythonHistory) && l.Columns == nil && older(slices.Collect(maps.Keys(vals))) {
 		losses = current(vals)
 	}
 	if why := w.unfit(l, kind, n, vals); why != "" {
@@ -119,7 +119,7 @@ func (w *writer) columns(ctx context.Context, r agentstate.Record, l layout, row
 
 // unfit says why a row cannot be one of mem0's; empty: it can.
 func (w *writer) unfit(l layout, kind string, n *pb.Native, vals map[string]any) string {
-	cols := columnsOf(n.Type)
+	cols := l.columns(n.Type)
 	for name := range vals {
 		if !slices.Contains(cols, name) {
 			return "want the columns " + strings.Join(cols, ", ")
