@@ -17,6 +17,7 @@ type object struct {
 	name, typ    string // of an entity; typ of a relation too
 	from, to     string
 	observations []string
+	texts        bool // what the line says in these fields are texts, and the observations a list of them
 	plain        bool // nothing is in the line that is not in these fields
 }
 
@@ -57,12 +58,12 @@ func parse(line []byte) (*object, error) {
 	case !v.IsObject(): // a number, a list: the server passes over it
 	case typ.Is("entity"):
 		o.kind, o.name, o.typ = "entity", textOf(name), textOf(entityType)
-		o.plain = o.observe(observations) && name.IsText() && entityType.IsText()
+		o.texts = o.observe(observations) && name.IsText() && entityType.IsText()
 	case typ.Is("relation"):
 		o.kind, o.from, o.to, o.typ = "relation", textOf(from), textOf(to), textOf(relationType)
-		o.plain = from.IsText() && to.IsText() && relationType.IsText()
+		o.texts = from.IsText() && to.IsText() && relationType.IsText()
 	}
-	o.plain = o.plain && members == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
+	o.plain = o.texts && members == 4 && !bytes.Contains(line, []byte(`\ud`)) && !bytes.Contains(line, []byte(`\uD`)) && !bytes.Contains(line, []byte("\ufffd"))
 	return o, nil
 }
 
@@ -90,7 +91,7 @@ func textOf(v jsonvalue.Value) string {
 
 // parseLong reads the names out of the start of a line that is too long to be taken apart.
 func parseLong(head []byte) *object {
-	o := &object{kind: "opaque"}
+	o := &object{kind: "opaque", texts: true} // as far as it is read
 	d := json.NewDecoder(bytes.NewReader(head))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
 		return o

@@ -54,3 +54,22 @@ func TestPreflightNamesLines(t *testing.T) {
 		t.Error(d)
 	}
 }
+
+// What servers before 2025.11.25 wrote, and later ones do not read, is said before it is carried as it is.
+func TestPreflightNamesWhatIsNoText(t *testing.T) {
+	const good = `{"type":"entity","name":"A","entityType":"p","observations":["x"],"more":1}` + "\n" + `{"type":"other","name":5}` + "\n"
+	for add, lines := range map[string]string{
+		"": "",
+		`{"type":"entity","name":"obj","entityType":"t","observations":[{"a":1},5,null]}` + "\n" + `{"type":"entity","name":"noobs","entityType":"t"}`: "on 2 lines, the first of them line 3:",
+		`{"type":"relation","from":"a","to":"b"}`: "on 1 lines, the first of them line 3:",
+	} {
+		path := filepath.Join(t.TempDir(), "memory.jsonl")
+		if err := os.WriteFile(path, []byte(good+add), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p, err := Open(path).Preflight(t.Context())
+		if err != nil || (len(p.Notes) > 0) != (lines != "") || lines != "" && !strings.Contains(p.Notes[0], lines) {
+			t.Errorf("%s: %+v %v", add, p, err)
+		}
+	}
+}
