@@ -106,7 +106,7 @@ func mergeMeta(have, b []byte) (merged []byte, names []string, why string) {
 	eachCollection(b, func(name, c jsonvalue.Value) {
 		switch old, ok := there[name.Text()]; {
 		case !ok:
-			all, names = append(all, fmt.Sprintf("%s: %s", name, c)), append(names, name.Text())
+			all, names = append(all, fmt.Sprintf("%s: %s", name, saying(c))), append(names, name.Text())
 		case old != madeFor(c):
 			why = fmt.Sprintf("the target's collection %.60q is made for %.200s, the state's for %.200s, as meta.json says: replay into an empty folder", name.Text(), old, madeFor(c))
 		}
@@ -117,6 +117,21 @@ func mergeMeta(have, b []byte) (merged []byte, names []string, why string) {
 func eachCollection(b []byte, fn func(name, c jsonvalue.Value)) {
 	v, _ := jsonvalue.Parse(b)
 	v.Get("collections").Pairs(fn)
+}
+
+// saying is v without the members that say null: an earlier release of qdrant-client than the one that wrote them
+// opens no list with members that it does not know, not even for the collections beside.
+func saying(v jsonvalue.Value) string {
+	if !v.IsObject() {
+		return string(v)
+	}
+	var members []string
+	v.Pairs(func(name, x jsonvalue.Value) {
+		if !x.IsNull() {
+			members = append(members, fmt.Sprintf("%s: %s", name, saying(x)))
+		}
+	})
+	return "{" + strings.Join(members, ", ") + "}"
 }
 
 // withCollections is the list b with these collections, written as Python writes it.

@@ -73,6 +73,9 @@ func TestListOfTargetInUse(t *testing.T) {
 			if back, err := replay.ReadBack(t.Context(), mem, dst, j); err != nil || back.MissingN+back.UnannouncedN != 0 {
 				t.Errorf("%+v %v", back, err)
 			}
+			if name == "no collection yet" && strings.Contains(list(c.dir), "null") { // each may be unknown to the release of the target
+				t.Errorf("the list says %s", list(c.dir))
+			}
 			sizes, err := parseMeta([]byte(list(c.dir)))
 			if _, own := sizes["mem0"]; err != nil || !own || c.both != (sizes["theirs"] != 0) {
 				t.Errorf("%v %v", sizes, err)
