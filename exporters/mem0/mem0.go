@@ -38,7 +38,7 @@ var (
 
 const (
 	product   = "mem0"
-	supported = "mem0ai 3.3.1 (JavaScript), 2.0.18 and 2.2.1 (Python)"
+	supported = "mem0ai 2.1.38 to 3.3.1 (JavaScript), 0.1.5 to 2.2.1 (Python)"
 )
 
 // Drivers are the drivers for exporters.Registry.

@@ -71,7 +71,11 @@ func TestPostgresOlderHistory(t *testing.T) {
 	dir := copied(t, "python")
 	sqlOf(t, dir+"/history.db", "ALTER TABLE history DROP COLUMN role")
 	u := database(t, "pgvector-python.sql")
-	mem, _ := drivertest.Export(t, store(t, u, dir+"/history.db"))
+	older, _ := drivertest.Export(t, store(t, u, dir+"/history.db"))
+	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), older, nil); err != nil {
+		t.Errorf("its own: %v", err)
+	}
+	mem, _ := drivertest.Export(t, store(t, u, "testdata/python/history.db"))
 	if _, err := replay.Plan(t.Context(), store(t, u, dir+"/history.db"), mem, nil); err == nil || !strings.Contains(err.Error(), "and forgets what stands in columns that were named otherwise: export it before") {
 		t.Error(err)
 	}
