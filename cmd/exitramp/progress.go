@@ -214,15 +214,25 @@ func (w watched) Unwrap() agentstate.Source { return w.Source }
 
 // Records are those of the source.
 func (w watched) Records(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return func(yield func(agentstate.Record, error) bool) {
+	return watch(w, w.Source.Records(ctx, o), agentstate.KindOf)
+}
+
+// Wired are those of the source, with their bytes where it has them.
+func (w watched) Wired(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return watch(w, agentstate.WiredOf(ctx, w.Source, o), func(x agentstate.Wired) string { return agentstate.KindOf(x.Record) })
+}
+
+// watch is seq with its progress.
+func watch[T any](w watched, seq iter.Seq2[T, error], kind func(T) string) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
 		p := w.a.newProgress(w.what, "records")
 		p.expect(w.counts)
 		defer p.done()
-		for r, err := range w.Source.Records(ctx, o) {
+		for x, err := range seq {
 			if err == nil {
-				p.add(agentstate.KindOf(r))
+				p.add(kind(x))
 			}
-			if !yield(r, err) {
+			if !yield(x, err) {
 				return
 			}
 		}

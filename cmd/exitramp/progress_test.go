@@ -2,10 +2,15 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"iter"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/memstate"
 )
 
 // Half of what is to come, done in ten seconds, leaves ten: on a terminal, in a log, for machines.
@@ -72,4 +77,31 @@ func TestDumbTerminal(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestWatchedKeepsBytes: a source whose progress shows has the bytes that it has by itself, and shows it.
+func TestWatchedKeepsBytes(t *testing.T) {
+	var out, msgs bytes.Buffer
+	a := newApp(&out, &msgs)
+	clock := time.Unix(0, 0)
+	a.now, a.progress = func() time.Time { clock = clock.Add(10 * time.Second); return clock }, "plain"
+	n := 0
+	for w, err := range agentstate.Lent(t.Context(), watched{lending{memstate.Sample(100)}, a, "read back", nil}, nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n++; w.Wire == nil {
+			t.Errorf("%s has no bytes", w.Record.GetMeta().GetKey())
+		}
+	}
+	if n == 0 || !strings.Contains(msgs.String(), "read back") {
+		t.Errorf("%d records, and %q", n, msgs.String())
+	}
+}
+
+// lending is a source that has bytes.
+type lending struct{ *memstate.State }
+
+func (l lending) Wired(ctx context.Context, o *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
+	return l.Lend(ctx, o)
 }
