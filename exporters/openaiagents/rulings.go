@@ -45,6 +45,7 @@ func rulings(context json.RawMessage) (out []ruling) {
 		} `json:"function_tool_approvals"`
 		PythonHosted []struct {
 			Identity struct {
+				Type    string `json:"type"`
 				Server  string `json:"server_label"`
 				Tool    string `json:"tool_name"`
 				Request string `json:"request_id"`
@@ -84,6 +85,9 @@ func rulings(context json.RawMessage) (out []ruling) {
 		add(r.Decision, toolOf(r.Tool), r.Agent.id(), "", "")
 	}
 	for _, r := range c.PythonHosted {
+		if r.Identity.Type == "query" { // what programs ask for: the SDK never runs a call by it, and it may be older
+			continue
+		}
 		add(r.Decision, r.Identity.Tool, "", r.Identity.Server, r.Identity.Request)
 	}
 	return out

@@ -2,6 +2,7 @@ package openaiagents
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -74,6 +75,10 @@ func TestRulings(t *testing.T) {
 			"functionApprovals": [{"agentIdentity": "desk", "approvals": {"delete_file": ` + neverJS + `}}]}`, no},
 		"JavaScript, once yes, never else": {jsBare, `{"legacyFunctionApprovals": {"delete_file": ` + this + `},
 			"functionApprovals": [{"agentIdentity": "desk", "approvals": {"delete_file": ` + neverJS + `}}]}`, yes},
+		// Every request of the server's tool was approved after this one was rejected: real 0.24.0 approves it.
+		"Python, a hosted server, what programs ask for is older": {`{"raw_item": {"type": "mcp_approval_request", "id": "mcpr_1", "server_label": "wiki", "name": "ask"}, "agent": {"name": "desk"}}`, `{"hosted_mcp_approvals": [
+			{"identity": {"type": "server_tool", "server_label": "wiki", "tool_name": "ask"}, "decision": ` + always + `},
+			{"identity": {"type": "query", "tool_name": "ask", "request_id": "mcpr_1"}, "decision": {"approved": [], "rejected": ["mcpr_1"]}}]}`, yes},
 		"both, under two names":   {jsBare, `{"approvals": {"a": ` + notThis + `, "b": ` + this + `, "c": ` + notThis + `, "d": ` + notThis + `}}`, yes},
 		"JavaScript, one request": {jsMCP, `{"hostedMcpApprovals": {"[\"hosted_mcp_request\",\"wiki\",\"ask\",\"mcpr_1\"]": ` + always + `}}`, yes},
 	} {
@@ -118,5 +123,34 @@ func TestRulingsOfEveryCallFirst(t *testing.T) {
 		if got := string(d.waiting[0].answer); got != c.want {
 			t.Errorf("%s %.4s: %s: got %s, want %s", c.version, c.step[9:], c.approvals, got, c.want)
 		}
+	}
+}
+
+// Python 0.20.0 and 0.24.0 keep what was said of calls of an agent that is a tool in the run state of that agent, which lies inside
+// its caller's, at any depth. What the caller's says of every call of a tool is of the caller's own calls.
+func TestRulingsInside(t *testing.T) {
+	const (
+		call   = `{"raw_item": {"type": "function_call", "call_id": %q, "name": "delete_file"}, "agent": {"name": %q}, "tool_name": "delete_file"}`
+		state  = `{"$schemaVersion": "1.21", "current_agent": {"name": %q}, "context": {"approvals": {}, "function_tool_approvals": [%s]}, "current_step": {"data": {"interruptions": [%s]}}, "last_processed_response": {"functions": [%s]}}`
+		ruled  = `{"agent": {"name": %q}, "tool_key": "delete_file", "decision": {"approved": [%s], "rejected": [%s]}}`
+		within = `{"tool_call": {}, "agent_run_state": %s}`
+	)
+	one, two, three := fmt.Sprintf(call, "c1", "alpha"), fmt.Sprintf(call, "c1", "beta"), fmt.Sprintf(call, "c3", "beta")
+	alpha := fmt.Sprintf(state, "alpha", fmt.Sprintf(ruled, "alpha", `"c1"`, ""), one, "")
+	beta := fmt.Sprintf(state, "beta", fmt.Sprintf(ruled, "beta", "", `"c1"`), two+","+three, "")
+	middle := fmt.Sprintf(state, "middle", "", one, fmt.Sprintf(within, alpha))
+	d, err := readRunState([]byte(fmt.Sprintf(state, "desk", "", one+","+two+","+three, `{"tool_call": {}},`+fmt.Sprintf(within, middle)+","+fmt.Sprintf(within, beta))))
+	if err != nil || len(d.waiting) != 3 {
+		t.Fatalf("%+v %v", d, err)
+	}
+	for i, want := range []string{`{"approved":true}`, `{"approved":false}`, ""} {
+		if got := string(d.waiting[i].answer); got != want {
+			t.Errorf("call %d: got %q, want %q", i+1, got, want)
+		}
+	}
+	older := strings.NewReplacer("1.21", "1.15", "function_tool_approvals", "x", `"approvals": {}`, `"approvals": {"delete_file": {"approved": true, "rejected": []}}`)
+	d, err = readRunState([]byte(older.Replace(fmt.Sprintf(state, "desk", "", two, fmt.Sprintf(within, strings.Replace(beta, "approvals", "y", 1))))))
+	if err != nil || len(d.waiting) != 1 || d.waiting[0].answer != nil {
+		t.Errorf("0.20.0, every call of its caller: %+v %v, want no answer", d, err)
 	}
 }

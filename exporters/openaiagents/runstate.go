@@ -48,6 +48,10 @@ const (
 	exactJavaScript = 19
 )
 
+// insideSince is the first 1.x schema of Python that keeps what was said of calls of an agent that is a tool in the run state of that
+// agent, which lies inside its caller's. What the caller's says of every call of a tool is not of theirs.
+const insideSince = 15
+
 func readRunState(b []byte) (*runDoc, error) {
 	var o responses.Object
 	if err := json.Unmarshal(b, &o); err != nil {
@@ -67,7 +71,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
 	json.Unmarshal(data["interruptions"], &list)
-	ruled := rulings(o["context"])
+	ruled, inside := rulings(o["context"]), nested(o["last_processed_response"])
 	minor, _ := strconv.Atoi(strings.TrimPrefix(d.version, "1."))
 	for _, i := range list {
 		var raw responses.Object
@@ -83,10 +87,32 @@ func readRunState(b []byte) (*runDoc, error) {
 		if a.blanket = minor < exactPython; i["raw_item"] == nil {
 			a.blanket = minor < exactJavaScript
 		}
-		a.answer = answer(ruled, &a)
+		said, its := inside[[2]string{a.by, a.call}]
+		if a.answer = said; !its || minor < insideSince {
+			a.answer = answer(ruled, &a)
+		}
 		d.waiting = append(d.waiting, a)
 	}
 	return d, nil
+}
+
+// nested are the calls that wait in runs of agents that are tools of this one, by agent and id, and what was said of them there.
+func nested(processed json.RawMessage) map[[2]string][]byte {
+	var p struct {
+		Functions []struct {
+			State json.RawMessage `json:"agent_run_state"`
+		} `json:"functions"`
+	}
+	json.Unmarshal(processed, &p)
+	out := map[[2]string][]byte{}
+	for _, f := range p.Functions {
+		if d, err := readRunState(f.State); err == nil {
+			for _, a := range d.waiting {
+				out[[2]string{a.by, a.call}] = a.answer
+			}
+		}
+	}
+	return out
 }
 
 func offset(err error) int64 {
