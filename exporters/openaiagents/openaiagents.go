@@ -208,8 +208,12 @@ func (l *listing) claim(empty []found) {
 // sessions of the SDK may be, and what agents of sandboxes remember.
 func (l *listing) notCarried() (out []string) {
 	remembered := map[string]bool{} // folders with the two files that the SDK makes in each
+	summed := map[string]bool{}
 	for _, rel := range l.other {
-		if dir := path.Dir(rel); path.Base(rel) == "memory_summary.md" && slices.Contains(l.other, path.Join(dir, "MEMORY.md")) {
+		summed[path.Dir(rel)] = summed[path.Dir(rel)] || path.Base(rel) == "memory_summary.md"
+	}
+	for _, rel := range l.other {
+		if dir := path.Dir(rel); path.Base(rel) == "MEMORY.md" && summed[dir] {
 			remembered[dir] = true
 		}
 	}

@@ -21,7 +21,7 @@ type runDoc struct {
 	want           string // the versions that are supported, if this one is not
 	waiting        []approval
 	remote         string // the conversation, or the response before this one, that the provider keeps; empty: none
-	sandboxes      []string
+	sandboxes      []sandboxState
 	chained        bool // Python chains its responses, also of a run that begins: nobody can tell whether it did
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -14,6 +13,7 @@ import (
 type sandboxState struct {
 	Type     string `json:"type"`      // Python
 	Backend  string `json:"backendId"` // JavaScript
+	Session  string `json:"session_id"`
 	Snapshot struct {
 		Type string `json:"type"`
 		ID   string `json:"id"`
@@ -21,7 +21,7 @@ type sandboxState struct {
 }
 
 func (s sandboxState) String() string {
-	where := cmp.Or(s.Type, s.Backend)
+	where := cmp.Or(s.Type, s.Backend, "of a kind that is not said")
 	if s.Snapshot.ID == "" || s.Snapshot.Type == "noop" {
 		return where + ", no snapshot"
 	}
@@ -29,7 +29,7 @@ func (s sandboxState) String() string {
 }
 
 // sandboxes are the sandboxes that a run goes on in, each once: agents may share one.
-func sandboxes(raw json.RawMessage) (out []string) {
+func sandboxes(raw json.RawMessage) (out []sandboxState) {
 	type entry struct {
 		Python *sandboxState `json:"session_state"`
 		JS     *sandboxState `json:"sessionState"`
@@ -40,15 +40,16 @@ func sandboxes(raw json.RawMessage) (out []string) {
 		JS     map[string]entry `json:"sessionsByAgent"`
 	}
 	json.Unmarshal(raw, &box)
-	all := []entry{box.entry}
+	all, seen := []entry{box.entry}, map[sandboxState]bool{}
 	for _, by := range []map[string]entry{box.Python, box.JS} {
 		for _, agent := range sorted(by) {
 			all = append(all, by[agent])
 		}
 	}
 	for _, e := range all {
-		if s := cmp.Or(e.Python, e.JS); s != nil && !slices.Contains(out, s.String()) {
-			out = append(out, s.String())
+		if s := cmp.Or(e.Python, e.JS); s != nil && !seen[*s] {
+			seen[*s] = true
+			out = append(out, *s)
 		}
 	}
 	return out
@@ -58,10 +59,12 @@ func sandboxes(raw json.RawMessage) (out []string) {
 // goes on in an empty one and says nothing, and JavaScript refuses.
 func workspaces(rel string, docs []*runDoc) []*pb.Gap {
 	var names []string
+	seen := map[sandboxState]bool{}
 	for _, d := range docs {
-		for _, name := range d.sandboxes {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
+		for _, s := range d.sandboxes {
+			if !seen[s] {
+				seen[s] = true
+				names = append(names, s.String())
 			}
 		}
 	}

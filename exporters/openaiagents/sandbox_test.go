@@ -23,13 +23,15 @@ func TestSandbox(t *testing.T) {
 		js = `{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}, "sandbox": {"backendId": "unix_local", "currentAgentKey": "boxed",
 			"sessionState": {"version": 5, "backendId": "unix_local", "manifest": {"version": 1}, "snapshot": {"id": "dcfe", "type": "local", "path": "/srv/snaps/x"}, "workspaceReady": true},
 			"sessionsByAgent": {"boxed": {"backendId": "unix_local", "sessionState": {"version": 5, "backendId": "unix_local", "snapshot": {"id": "dcfe", "type": "local"}}}}}}`
+		two = `{"$schemaVersion": "1.21", "current_agent": {"name": "boxed"}, "sandbox": {"sessions_by_agent": {"boxed": {"session_state": {"type": "docker", "session_id": "1", "snapshot": {"type": "noop"}}},
+			"other": {"session_state": {"type": "docker", "session_id": "2", "snapshot": {"type": "noop"}}}, "third": {"session_state": {"type": "docker", "session_id": "2", "snapshot": {"type": "noop"}}}}}}`
 		none = `{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}}`
 	)
 	for doc, want := range map[string]struct {
 		n    uint64
 		text string
 	}{
-		python: {2, "(unix_local, local snapshot 9e8a; docker, no snapshot)"}, js: {1, "(unix_local, local snapshot dcfe)"},
+		python: {2, "(unix_local, local snapshot 9e8a; docker, no snapshot)"}, two: {2, "(docker, no snapshot; docker, no snapshot)"}, js: {1, "(unix_local, local snapshot dcfe)"},
 		`{"ticket": 7, "run": ` + js + `}`: {1, "(unix_local, local snapshot dcfe)"}, none: {},
 	} {
 		dir := t.TempDir()
