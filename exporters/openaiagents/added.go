@@ -28,6 +28,7 @@ type newRow struct {
 	key   string // of the record, in the target too
 	to    string // its key in the target, where that is another
 	cols  []string
+	of    *pair // in a file: whose it is
 	vals  []any
 	added []addition
 }

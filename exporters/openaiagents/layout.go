@@ -43,6 +43,39 @@ func (l *layout) structured() *pair {
 	return &l.Pairs[0]
 }
 
+// whose are columns that say of each pair whether it has what a row of table t of AdvancedSQLiteSession names. Releases up to 0.10.5 let
+// all such rows refer to agent_messages, also those of tables with other names; later ones to the tables that were there first.
+func (l *layout) whose(t string, cols []string) (columns string) {
+	if len(l.Pairs) < 2 || !slices.Contains(cols, "session_id") {
+		return ""
+	}
+	for _, p := range l.Pairs {
+		if slices.Contains(cols, "message_id") {
+			columns += ", EXISTS (SELECT 1 FROM " + quote(p.Messages) + " WHERE id = " + t + ".message_id AND session_id = " + t + ".session_id)"
+		} else {
+			columns += ", EXISTS (SELECT 1 FROM " + quote(p.Sessions) + " WHERE session_id = " + t + ".session_id UNION ALL SELECT 1 FROM " + quote(p.Messages) + " WHERE session_id = " + t + ".session_id)"
+		}
+	}
+	return columns
+}
+
+// owners are the pairs whose a row is, of those that whose has found: all of them where it cannot be told, that of the table where it
+// is of none.
+func (l *layout) owners(found []any) (out []*pair) {
+	table := l.structured()
+	for i := range found {
+		if p := &l.Pairs[i]; found[i] == int64(1) && p == table {
+			out = append([]*pair{p}, out...)
+		} else if found[i] == int64(1) {
+			out = append(out, p)
+		}
+	}
+	if out == nil {
+		out = []*pair{table}
+	}
+	return out
+}
+
 // dialectOf is who made the tables of p.
 func (l *layout) dialectOf(p pair) dialect {
 	if slices.Contains(l.Alchemy, p.Messages) {

@@ -197,7 +197,7 @@ func (w *writer) moved(ctx context.Context, d *db, name, session string, r *newR
 	if d == nil || len(r.cols) == 0 || r.cols[0] != "id" {
 		return nil, nil
 	}
-	losses := w.follow(d.place(d.layout.structured()), r)
+	losses := w.follow(d.place(r.of), r)
 	id, ok := r.vals[0].(int64)
 	if !ok {
 		return losses, nil

@@ -247,20 +247,25 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 			return err
 		}
 		r.n[kind] += uint64(n[0][0].(int64))
-		if err := sqlitefile.Each(ctx, d.Conn, "SELECT "+sqlitefile.Selects(cols)+" FROM "+t+" ORDER BY "+strings.Join(key, ", "), nil, func(v []any) error {
+		if err := sqlitefile.Each(ctx, d.Conn, "SELECT "+sqlitefile.Selects(cols)+d.layout.whose(t, cols)+" FROM "+t+" ORDER BY "+strings.Join(key, ", "), nil, func(v []any) error {
+			v, owners := v[:len(cols)], d.layout.owners(v[len(cols):])
 			parts := []string{d.rel, t}
 			for _, k := range key {
 				parts = append(parts, sqlitefile.Text(v[slices.Index(cols, k)]))
 			}
 			native := d.row(x, v)
 			if kind == "run" {
-				return r.put(d.usage(native, parts, v))
+				return r.put(d.usage(native, parts, v, owners[0]))
 			}
 			o := &pb.Opaque{Meta: agentstate.Meta("opaque", native, parts...)}
-			if i := slices.Index(cols, "message_id"); i >= 0 {
-				o.AboutKeys = []string{agentstate.Key("message", d.place(d.layout.structured()), sqlitefile.Text(v[i]))}
-			} else if i := slices.Index(cols, "session_id"); i >= 0 { // else an erasure would leave the session's name behind
-				o.AboutKeys = []string{agentstate.Key("conversation", d.place(d.layout.structured()), sqlitefile.Text(v[i]))}
+			about, i := "message", slices.Index(cols, "message_id")
+			if i < 0 { // else an erasure would leave the session's name behind
+				about, i = "conversation", slices.Index(cols, "session_id")
+			}
+			for _, p := range owners {
+				if i >= 0 {
+					o.AboutKeys = append(o.AboutKeys, agentstate.Key(about, d.place(p), sqlitefile.Text(v[i])))
+				}
 			}
 			return r.put(o)
 		}); err != nil {
@@ -271,12 +276,12 @@ func (r *reading) extras(ctx context.Context, d *db) error {
 }
 
 // usage is a row of turn_usage.
-func (d *db) usage(native *pb.Native, parts []string, v []any) *pb.Run {
+func (d *db) usage(native *pb.Native, parts []string, v []any, of *pair) *pb.Run {
 	num := func(x any) uint64 {
 		n, _ := x.(int64)
 		return uint64(max(n, 0))
 	}
-	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(d.layout.structured()), sqlitefile.Text(v[1])),
+	u := &pb.Run{Meta: agentstate.Meta("run", native, parts...), ConversationKey: agentstate.Key("conversation", d.place(of), sqlitefile.Text(v[1])),
 		InputTokens: num(v[5]), OutputTokens: num(v[6])}
 	var details struct {
 		Cached uint64 `json:"cached_tokens"`

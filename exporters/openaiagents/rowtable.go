@@ -4,11 +4,13 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // A rowTable is a table that a row of an archive is of.
@@ -54,7 +56,7 @@ func (w *writer) row(ctx context.Context, t rowTable, r newRow) (replay.Receipt,
 		has, filled = d.layout.Added[t.name], d.layout.filled[t.name]
 	}
 	kind := agentstate.KindOfKey(r.key)
-	session, message := [2]string{t.rel, t.rowSession(t.pair, r.cols, r.vals)}, [2]string{t.rel, t.rowMessage(t.pair, r.cols, r.vals)}
+	session, message := [2]string{t.rel, t.rowSession(r)}, [2]string{t.rel, t.rowMessage(r)}
 	switch {
 	case w.away[session]:
 		return refused("its session was not taken")
@@ -103,28 +105,45 @@ func (w *writer) alone(ctx context.Context, d *db, t rowTable, whose string, r *
 	return have == nil, d.Wrap(err)
 }
 
-// rowSession is the session that a row is of, by table and id; p is nil for a row of AdvancedSQLiteSession.
-func (l *layout) rowSession(p *pair, cols []string, vals []any) string {
-	i := slices.Index(cols, "session_id")
-	if i < 0 {
-		return ""
+// whose is the pair that the row of a record is of: what AdvancedSQLiteSession notes is of that of the message or session that it names.
+func (t *rowTable) whose(r agentstate.Record) *pair {
+	if t.pair != nil {
+		return t.pair
 	}
-	if p == nil {
-		p = l.structured()
+	about := ""
+	switch r := r.(type) {
+	case *pb.Run:
+		about = r.ConversationKey
+	case *pb.Opaque:
+		about = slices.Concat(r.AboutKeys, []string{""})[0]
 	}
-	return p.Sessions + "\x00" + sqlitefile.Text(vals[i])
+	if _, parts := agentstate.SplitKey(about); len(parts) > 0 {
+		if table, ok := strings.CutPrefix(parts[0], t.rel); ok && (table == "" || table[0] == '#') {
+			if p := t.layout.pair(strings.TrimPrefix(table, "#")); p != nil {
+				return p
+			}
+		}
+	}
+	return t.structured()
 }
 
-// rowMessage is the message that a row is or is about, by table and id; empty: none. p is nil for a row of AdvancedSQLiteSession.
-func (l *layout) rowMessage(p *pair, cols []string, vals []any) string {
-	table, i := "", -1
-	if p == nil {
-		table, i = l.structured().Messages, slices.Index(cols, "message_id")
-	} else if cols[0] == "id" {
-		table, i = p.Messages, 0
+// rowSession is the session that a row is of, by table and id.
+func (t *rowTable) rowSession(r newRow) string {
+	i := slices.Index(r.cols, "session_id")
+	if i < 0 {
+		return ""
+	}
+	return r.of.Sessions + "\x00" + sqlitefile.Text(r.vals[i])
+}
+
+// rowMessage is the message that a row is or is about, by table and id; empty: none.
+func (t *rowTable) rowMessage(r newRow) string {
+	i := slices.Index(r.cols, "message_id")
+	if t.pair != nil {
+		i = slices.Index(r.cols[:1], "id")
 	}
 	if i < 0 {
 		return ""
 	}
-	return table + "\x00#" + sqlitefile.Text(vals[i])
+	return r.of.Messages + "\x00#" + sqlitefile.Text(r.vals[i])
 }

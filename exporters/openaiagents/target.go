@@ -169,7 +169,7 @@ func (w *writer) write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	if vals == nil || !ok {
 		return refused("want the columns %s, each once, first", strings.Join(cols, ", "))
 	}
-	return w.row(ctx, t, newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all})
+	return w.row(ctx, t, newRow{key: r.GetMeta().GetKey(), cols: cols, vals: vals, added: all, of: t.whose(r)})
 }
 
 // split is the file of a place, and the table of messages: either may have the sign in its name that stands
