@@ -147,7 +147,7 @@ func (d *document) preflight(p *agentstate.Preflight) {
 	short := responses.Shorten(b)
 	if d.form == runState {
 		docs, _ := runDocs(b, short) // what cannot be read is a gap of the export
-		p.Gaps = append(p.Gaps, elsewhere(d.rel, docs)...)
+		p.Gaps, p.Notes = append(p.Gaps, elsewhere(d.rel, docs)...), append(p.Notes, exposed(d.rel, docs)...)
 	}
 	b = short
 	but := ""

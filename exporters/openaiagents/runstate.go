@@ -22,7 +22,8 @@ type runDoc struct {
 	waiting        []approval
 	remote         string // the conversation, or the response before this one, that the provider keeps; empty: none
 	sandboxes      []sandboxState
-	chained        bool // Python chains its responses, also of a run that begins: nobody can tell whether it did
+	exposed        []string // environment variables of sandboxes, with their values
+	chained        bool     // Python chains its responses, also of a run that begins: nobody can tell whether it did
 }
 
 // An approval is a call that waits for a person.
@@ -65,7 +66,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	for _, names := range [][2]string{{"conversation_id", "conversationId"}, {"previous_response_id", "previousResponseId"}} {
 		d.remote = cmp.Or(d.remote, responses.Plain(responses.First(o, names[0], names[1])))
 	}
-	d.sandboxes = sandboxes(o["sandbox"])
+	d.sandboxes, d.exposed = sandboxes(o["sandbox"]), inClear(o["sandbox"])
 	d.chained = string(o["auto_previous_response_id"]) == "true" && responses.Plain(o["conversation_id"]) == ""
 	json.Unmarshal(responses.First(o, "current_step", "currentStep"), &step)
 	json.Unmarshal(step["data"], &data)

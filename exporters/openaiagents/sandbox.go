@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -74,4 +76,37 @@ func workspaces(rel string, docs []*runDoc) []*pb.Gap {
 	g := gap("artifact", rel, uint64(len(names)), fmt.Errorf("the files of the sandbox that the run goes on in (%.200s) are not in the run state and not carried: without them it goes on in an empty one, or not at all; to leave, copy the snapshot to the place that the run state names", strings.Join(names, "; ")))
 	g.Reason = pb.Gap_REASON_GONE
 	return []*pb.Gap{g}
+}
+
+// inClear are the environment variables of a run state's sandboxes whose values stand in it as they are, in JavaScript.
+func inClear(raw json.RawMessage) []string {
+	type entry struct {
+		State struct {
+			Manifest struct {
+				Environment map[string]json.RawMessage `json:"environment"`
+			} `json:"manifest"`
+		} `json:"sessionState"`
+	}
+	var box struct {
+		entry
+		By map[string]entry `json:"sessionsByAgent"`
+	}
+	json.Unmarshal(raw, &box)
+	names := map[string]bool{}
+	for _, e := range append(slices.Collect(maps.Values(box.By)), box.entry) {
+		for name := range e.State.Manifest.Environment {
+			names[name] = true
+		}
+	}
+	return sorted(names)
+}
+
+// exposed says in a preflight what of sandboxes is carried as it is, and may be secret.
+func exposed(rel string, docs []*runDoc) (notes []string) {
+	for _, d := range docs {
+		if len(d.exposed) > 0 {
+			notes = append(notes, fmt.Sprintf("%s: the values of environment variables of its sandbox (%.200s) stand in the run state as they are, and are carried", valid(rel), valid(strings.Join(d.exposed, ", "))))
+		}
+	}
+	return notes
 }

@@ -61,6 +61,21 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
+// JavaScript 0.20.0 writes the values of a sandbox's environment variables into the run state. A preflight names the variables, and no value.
+func TestSandboxEnvironment(t *testing.T) {
+	dir := t.TempDir()
+	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}, "sandbox": {"backendId": "unix_local",
+		"sessionState": {"backendId": "unix_local", "manifest": {"environment": {"MY_TOKEN": {"value": "hunter2"}}}, "providerState": {"environment": {"MY_TOKEN": "hunter2"}}},
+		"sessionsByAgent": {"other": {"sessionState": {"backendId": "docker", "manifest": {"environment": {"A": {"value": "hunter3"}, "MY_TOKEN": {"value": "hunter2"}}}}}}}}`))
+	p, err := Open(dir).Preflight(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "r.json: ") || !strings.Contains(p.Notes[0], "(A, MY_TOKEN)") || strings.Contains(p.Notes[0], "hunter") {
+		t.Errorf("%q", p.Notes)
+	}
+}
+
 // What the agents of a sandbox remember lies in files of text beside what they said. None of it is carried, and that is said; a
 // program's own text is none of it.
 func TestMemoriesOfSandboxes(t *testing.T) {
