@@ -154,3 +154,19 @@ func TestRulingsInside(t *testing.T) {
 		t.Errorf("0.20.0, every call of its caller: %+v %v, want no answer", d, err)
 	}
 }
+
+// TestRulingsDeep: run states inside of run states are read to a depth: each is read once for every one that it lies in.
+func TestRulingsDeep(t *testing.T) {
+	const call = `{"raw_item": {"type": "function_call", "call_id": "c", "name": "f"}, "agent": {"name": "in"}, "tool_name": "f"}`
+	const said = `{"agent": {"name": "in"}, "tool_key": "f", "decision": {"approved": ["c"], "rejected": []}}`
+	for depth, want := range map[int]string{mostInside: `{"approved":true}`, mostInside + 1: ""} {
+		state := `{"$schemaVersion": "1.21", "context": {"function_tool_approvals": [` + said + `]}, "current_step": {"data": {"interruptions": [` + call + `]}}}`
+		for range depth {
+			state = `{"$schemaVersion": "1.21", "context": {}, "current_step": {"data": {"interruptions": [` + call + `]}}, "last_processed_response": {"functions": [{"agent_run_state": ` + state + `}]}}`
+		}
+		d, err := readRunState([]byte(state))
+		if err != nil || len(d.waiting) != 1 || string(d.waiting[0].answer) != want {
+			t.Errorf("%d deep: %+v %v, want %q", depth, d, err, want)
+		}
+	}
+}

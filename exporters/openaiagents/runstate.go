@@ -53,7 +53,13 @@ const (
 // agent, which lies inside its caller's. What the caller's says of every call of a tool is not of theirs.
 const insideSince = 15
 
-func readRunState(b []byte) (*runDoc, error) {
+// mostInside is how many run states may lie inside of each other: each is read once for every one that it lies in.
+const mostInside = 16
+
+func readRunState(b []byte) (*runDoc, error) { return runStateAt(b, 0) }
+
+// runStateAt is the run state b, which lies in so many others.
+func runStateAt(b []byte, depth int) (*runDoc, error) {
 	var o responses.Object
 	if err := json.Unmarshal(b, &o); err != nil {
 		return nil, fmt.Errorf("not JSON at byte %d", offset(err))
@@ -72,7 +78,7 @@ func readRunState(b []byte) (*runDoc, error) {
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
 	json.Unmarshal(data["interruptions"], &list)
-	ruled, inside := rulings(o["context"]), nested(o["last_processed_response"])
+	ruled, inside := rulings(o["context"]), nested(o["last_processed_response"], depth+1)
 	minor, _ := strconv.Atoi(strings.TrimPrefix(d.version, "1."))
 	for _, i := range list {
 		var raw responses.Object
@@ -98,7 +104,10 @@ func readRunState(b []byte) (*runDoc, error) {
 }
 
 // nested are the calls that wait in runs of agents that are tools of this one, by agent and id, and what was said of them there.
-func nested(processed json.RawMessage) map[[2]string][]byte {
+func nested(processed json.RawMessage, depth int) map[[2]string][]byte {
+	if depth > mostInside {
+		return nil
+	}
 	var p struct {
 		Functions []struct {
 			State json.RawMessage `json:"agent_run_state"`
@@ -107,7 +116,7 @@ func nested(processed json.RawMessage) map[[2]string][]byte {
 	json.Unmarshal(processed, &p)
 	out := map[[2]string][]byte{}
 	for _, f := range p.Functions {
-		if d, err := readRunState(f.State); err == nil {
+		if d, err := runStateAt(f.State, depth); err == nil {
 			for _, a := range d.waiting {
 				out[[2]string{a.by, a.call}] = a.answer
 			}
