@@ -365,8 +365,8 @@ func (w *pgWriter) Commit(ctx context.Context) error {
 		if p == nil || p.sequence == "" {
 			continue
 		}
-		// Nobody takes an id between the look and the step.
-		if err := w.exec(ctx, "SET LOCAL lock_timeout = '10s'; LOCK TABLE "+p.messages.ident+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
+		// Nobody takes an id between the look and the step. Whoever writes waits behind this: not for the minute that pgsnapshot gives.
+		if err := w.exec(ctx, "SELECT set_config('lock_timeout', '10s', true) WHERE current_setting('lock_timeout') = '1min'; LOCK TABLE "+p.messages.ident+" IN SHARE ROW EXCLUSIVE MODE"); err != nil {
 			return own(err)
 		}
 		last, err := w.pg.last(ctx, p)

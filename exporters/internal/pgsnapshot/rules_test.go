@@ -36,10 +36,10 @@ func TestTimeouts(t *testing.T) {
 	}
 }
 
-// TestLocked: who holds a lock is waited for, but not for ever.
+// TestLocked: who holds a lock is waited for, but not for ever, where nobody says so.
 func TestLocked(t *testing.T) {
-	u := pgtest.Database(t, "CREATE TABLE t (a text)")
-	for setting, want := range map[string]string{"": "1min", "?lock_timeout=300ms": "300ms"} {
+	u := pgtest.Database(t)
+	for setting, want := range map[string]string{"": "1min", "?lock_timeout=300ms": "300ms", "?lock_timeout=0": "0"} {
 		s, err := Parse(u + setting)
 		if err != nil {
 			t.Fatal(err)
@@ -48,22 +48,48 @@ func TestLocked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close(t.Context())
 		var got string
 		if err := conn.QueryRow(t.Context(), "SHOW lock_timeout").Scan(&got); err != nil || got != want {
 			t.Errorf("%q: %q, %v", setting, got, err)
 		}
-		if setting == "" {
-			continue
-		}
-		other := pgtest.Connect(t, u)
-		defer other.Close(t.Context())
-		if _, err := other.Exec(t.Context(), "BEGIN; LOCK TABLE t IN ACCESS EXCLUSIVE MODE"); err != nil {
+		conn.Close(t.Context())
+	}
+}
+
+// TestBusy: what is in the way of a table, and of a row, is said, with how to wait longer; a rule that raises the same is not quoted.
+func TestBusy(t *testing.T) {
+	u := pgtest.Database(t, "CREATE TABLE t (a text PRIMARY KEY)", "INSERT INTO t VALUES ('s3cret')", "CREATE TABLE u (a text REFERENCES t)",
+		"CREATE FUNCTION raises() RETURNS int LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''while s3cret'' USING ERRCODE = ''55P03''; END'")
+	s, err := Parse(u + "?lock_timeout=200ms")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := pgtest.Connect(t, u)
+	defer other.Close(t.Context())
+	for _, c := range [][3]string{
+		{"LOCK TABLE t IN ACCESS EXCLUSIVE MODE", "SELECT * FROM t", "lock timeout"},
+		{"INSERT INTO t VALUES ('s3cret too')", "INSERT INTO t VALUES ('s3cret too') ON CONFLICT DO NOTHING", "lock timeout"},
+		{"UPDATE t SET a = a || 'x'", "DELETE FROM t", "lock timeout"},
+		{"UPDATE t SET a = a || 'x'", "INSERT INTO u VALUES ('s3cret')", "lock timeout"},
+		{"SELECT 1", "SELECT raises()", "it was refused"},
+	} {
+		if _, err := other.Exec(t.Context(), "BEGIN; "+c[0]); err != nil {
 			t.Fatal(err)
 		}
-		_, err = conn.Exec(t.Context(), "SELECT * FROM t")
-		if err := s.Wrap(err); !errors.Is(err, ErrBusy) || !strings.Contains(err.Error(), "lock timeout") {
-			t.Error(err)
+		conn, err := s.Begin(t.Context(), "BEGIN")
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = s.Apart(t.Context(), conn, func() error {
+			_, err := conn.Exec(t.Context(), c[1])
+			return s.Wrap(err)
+		})
+		conn.Close(t.Context())
+		if err == nil || !errors.Is(err, ErrBusy) || errors.Is(err, replay.ErrRule) || !strings.Contains(err.Error(), c[2]) || !strings.Contains(err.Error(), "lock_timeout=") || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s, %s: %v", c[0], c[1], err)
+		}
+		if _, err := other.Exec(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

@@ -37,6 +37,9 @@ func (s *Server) Wrap(err error) error {
 		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
 			what += " (a standby that runs longer behind keeps rows for its readers: max_standby_streaming_delay, hot_standby_feedback)"
 		}
+		if pe.Code == "55P03" {
+			what += "; lock_timeout=10min behind the ? of the URL waits longer"
+		}
 		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, what)
 	case "22021":
 		if pe.Where == "" { // no rule of anybody: a database of SQL_ASCII takes any bytes, and they cannot be read
@@ -86,6 +89,8 @@ func said(pe *pgconn.PgError) string {
 	switch {
 	case strings.HasPrefix(pe.Code, "22"):
 		what = "a value is not one that its type, a cast or a function takes"
+	case slices.Contains([]string{"55P03", "40P01", "40001"}, pe.Code) && strings.HasPrefix(pe.Where, "while "): // it waited for a row
+		return pe.Message
 	case pe.Where != "" && !troubled(pe) || strings.HasPrefix(pe.Code, "P0"):
 		what = "it was refused"
 	default:
