@@ -9,6 +9,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/context/replay"
 )
 
 // echo is a record of a target that says what a planted instruction says: the instruction by its place in the plan,
@@ -84,6 +85,9 @@ func (r *run) echoes(ctx context.Context, rt agentstate.Source) ([]said, error) 
 	}
 	l, found := newLookup(r.p.Canaries), make([]said, len(r.p.Canaries))
 	for w, err := range agentstate.Lent(ctx, rt, &agentstate.ReadOptions{Kinds: commanding()}) {
+		if agentstate.IsUnanswered(err) { // it may say so, and answer when the plan asks
+			return nil, fmt.Errorf("%w: %w", replay.ErrTarget, err)
+		}
 		if err != nil {
 			break // what cannot be read holds nothing as yet, or the plan says why
 		}

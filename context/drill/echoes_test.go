@@ -1,12 +1,35 @@
 package drill
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"iter"
 	"os"
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/context/agentstate"
 )
+
+// failing is a source of which err is all that is read.
+type failing struct{ err error }
+
+func (f failing) Records(context.Context, *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
+	return func(yield func(agentstate.Record, error) bool) { yield(nil, f.err) }
+}
+
+// TestEchoesUnanswered: a target that gives no answer while it is looked at is not one in which nobody says so.
+func TestEchoesUnanswered(t *testing.T) {
+	r := &run{p: &Plan{Canaries: []Canary{{Injection: true, Contains: "x"}}}}
+	busy := agentstate.Unanswered("busy")
+	for err, want := range map[error]error{busy: busy, errors.New("no such table"): nil} {
+		if _, got := r.echoes(t.Context(), failing{err}); !errors.Is(got, want) {
+			t.Errorf("%v: %v", err, got)
+		}
+	}
+}
 
 // TestStateOfAnEarlierRelease: a drill that was broken off before an update goes on after it, and knows how many records said
 // a planted instruction in its target before, and after.

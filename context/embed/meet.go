@@ -3,6 +3,7 @@ package embed
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -19,6 +20,9 @@ func Meet(ctx context.Context, src, there agentstate.Source, dst replay.Target, 
 		return false, nil
 	}
 	have, err := held(ctx, there)
+	if agentstate.IsUnanswered(err) { // it may hold some, and answer when Begin asks
+		return false, fmt.Errorf("%w: %w", replay.ErrTarget, err)
+	}
 	if err != nil || len(have) == 0 && o.TargetModel == "" {
 		return false, nil // what cannot be read holds nothing, or Begin says why
 	}
