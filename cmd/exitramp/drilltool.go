@@ -20,6 +20,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/scratch"
 )
 
 // tool is this program, as it was called, with the digest of the list of modules that it is built of.
@@ -70,7 +71,7 @@ func openssl(ctx context.Context, archive string, keys []format.TrustedKey) (str
 	if err != nil {
 		return "", err
 	}
-	dir, err := os.MkdirTemp("", "exitramp-openssl-")
+	dir, err := scratch.Dir("exitramp-openssl-")
 	if err != nil {
 		return "", err
 	}

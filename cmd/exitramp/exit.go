@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"maps"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -28,6 +27,7 @@ import (
 	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/internal/diskfull"
 	"github.com/exitramp/exitramp/internal/keyfile"
+	"github.com/exitramp/exitramp/internal/scratch"
 )
 
 // Exit codes. New ones may be added; whatever is not known means failure.
@@ -180,13 +180,6 @@ func urlAsFile(err error) string {
 	return ""
 }
 
-// inTemp tells whether err is that no temporary file can be made.
-func inTemp(err error) bool {
-	var e *fs.PathError
-	return errors.As(err, &e) && filepath.Dir(e.Path) == filepath.Clean(os.TempDir()) && strings.HasPrefix(filepath.Base(e.Path), "exitramp-") &&
-		(errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.EROFS))
-}
-
 // hintFor is what a person does about err; empty: nobody knows.
 func hintFor(err error) string {
 	var e *exitError
@@ -224,7 +217,7 @@ func hintOf(err error) string {
 		return "nothing is half-written; run the same command again"
 	case diskfull.Is(err):
 		return fullHint
-	case inTemp(err):
+	case errors.Is(err, scratch.ErrPlace):
 		return "temporary files lie in " + os.TempDir() + ": have it made or opened, or name another folder with TMPDIR"
 	case errors.Is(err, fs.ErrPermission):
 		return closedHint + ", or name another place"

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/exitramp/exitramp/format"
 	"github.com/exitramp/exitramp/internal/diskmap"
+	"github.com/exitramp/exitramp/internal/scratch"
 )
 
 // TestHints: what a person does about an error that a script of commands cannot bring about.
@@ -22,8 +24,14 @@ func TestHints(t *testing.T) {
 		t.Errorf("an archive that came meanwhile: %q", got)
 	}
 	t.Setenv("TMPDIR", filepath.Join(t.TempDir(), "none"))
-	_, err := diskmap.New("")
-	if got := hintFor(err); !strings.Contains(got, "TMPDIR") {
-		t.Errorf("no folder for temporary files: %v: %q", err, got)
+	_, inFile := diskmap.New("")
+	_, folder := scratch.Dir("exitramp-")
+	for _, err := range []error{inFile, folder} {
+		if got := hintFor(err); !strings.Contains(got, "TMPDIR") {
+			t.Errorf("no folder for temporary files: %v: %q", err, got)
+		}
+	}
+	if _, err := os.Open(filepath.Join(os.TempDir(), "exitramp-q4.ctxa")); strings.Contains(hintFor(err), "TMPDIR") {
+		t.Errorf("a file that a person named: %v: %q", err, hintFor(err))
 	}
 }

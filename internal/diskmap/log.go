@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+
+	"github.com/exitramp/exitramp/internal/scratch"
 )
 
 // log is the entries one after another, in a sealed file that is only ever appended to: what was read
@@ -220,7 +222,7 @@ type temp struct {
 }
 
 func newTemp(dir string) (*temp, error) {
-	f, err := os.CreateTemp(dir, "exitramp-*.tmp")
+	f, err := scratch.File(dir, "exitramp-*.tmp")
 	if err != nil {
 		return nil, fmt.Errorf("diskmap: %w", err)
 	}

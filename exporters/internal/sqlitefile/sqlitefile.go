@@ -21,6 +21,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/scratch"
 )
 
 // Errors that callers act on.
@@ -114,7 +115,7 @@ func (d *DB) begin(ctx context.Context) error {
 	if d.file.wal > 0 && errors.As(err, &se) && (se.Code()&0xff == 14 || se.Code()&0xff == 8) {
 		// The log needs an index beside it, and the place cannot hold one.
 		d.closeDB()
-		if d.tmp, err = os.MkdirTemp("", "exitramp-"); err != nil {
+		if d.tmp, err = scratch.Dir("exitramp-"); err != nil {
 			return err
 		}
 		p, err := d.file.copyTo(d.tmp)
