@@ -37,10 +37,11 @@ func (s *Server) Wrap(err error) error {
 		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
 			what += " (a standby that runs longer behind keeps rows for its readers: max_standby_streaming_delay, hot_standby_feedback)"
 		}
-		if pe.Code == "55P03" {
-			what += "; lock_timeout=10min behind the ? of the URL waits longer"
+		longer := ""
+		if pe.Code == "55P03" { // the URL stays as it is: a journal is of one
+			longer = ", with PGOPTIONS='-c lock_timeout=10min' to wait longer"
 		}
-		return fmt.Errorf("%w: %s: %s; run again", ErrBusy, s, what)
+		return fmt.Errorf("%w: %s: %s; run again%s", ErrBusy, s, what, longer)
 	case "22021":
 		if pe.Where == "" { // no rule of anybody: a database of SQL_ASCII takes any bytes, and they cannot be read
 			return fmt.Errorf("%s: a text that the database holds, or that comes, is not UTF-8 (SQLSTATE %s): where the database's encoding is SQL_ASCII, which checks nothing, have its texts made UTF-8", s, pe.Code)
