@@ -177,7 +177,7 @@ func (f *flattener) message(m protoreflect.Message, path uint16) {
 		f.value(f.paths.id(path, alien), "bytes", u)
 	}
 	meta := path != root && f.paths.names[path] == "meta"
-	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+	inOrder(m, func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		name := string(fd.Name())
 		if meta && (name == "key" || name == "origin_key" || name == "native") {
 			return true
@@ -203,6 +203,17 @@ func (f *flattener) message(m protoreflect.Message, path uint16) {
 		f.index = f.index[:n]
 		return f.err == nil
 	})
+}
+
+// inOrder is m.Range in the order of the schema. That of Range is another one in each build, and what is lost is listed in
+// the order in which it was met.
+func inOrder(m protoreflect.Message, fn func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool) {
+	fds := m.Descriptor().Fields()
+	for i := range fds.Len() {
+		if fd := fds.Get(i); m.Has(fd) && !fn(fd, m.Get(fd)) {
+			return
+		}
+	}
 }
 
 // runtimeLabels tells whether the Meta m has labels that are not ours.
