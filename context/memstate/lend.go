@@ -8,12 +8,20 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 )
 
-// lot is how many records are lent at a time.
-const lot = 64
+// lot is how many records are lent at a time, and lotBytes how many bytes of them, but for the one that goes beyond.
+const lot, lotBytes = 64, 1 << 20
 
 type lent struct {
-	recs []agentstate.Wired
-	err  error // behind them
+	recs  []agentstate.Wired
+	sizes []int // of their bytes; 0: none are made
+	all   int   // of sizes
+	err   error // behind them
+}
+
+// sized is what the generated code of records has.
+type sized interface {
+	SizeVT() int
+	MarshalToSizedBufferVT(b []byte) (int, error)
 }
 
 // Lend yields what was committed when it started: the State never changes a record. Another goroutine
@@ -57,11 +65,16 @@ func (s *State) lots(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq
 				l.err = err
 				break
 			}
-			if l.recs = append(l.recs, agentstate.Wired{Record: r}); len(l.recs) == lot {
+			n := 0
+			if v, ok := r.(sized); ok {
+				n = v.SizeVT()
+			}
+			l.recs, l.sizes, l.all = append(l.recs, agentstate.Wired{Record: r}), append(l.sizes, n), l.all+n
+			if len(l.recs) == lot || l.all >= lotBytes {
 				if !yield(l) {
 					return
 				}
-				l.recs = nil
+				l = lent{sizes: l.sizes[:0]}
 			}
 		}
 		yield(l)
@@ -70,25 +83,12 @@ func (s *State) lots(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq
 
 // wired is l with the bytes of its records, in one piece of memory.
 func (l lent) wired() lent {
-	type sized interface {
-		SizeVT() int
-		MarshalToSizedBufferVT(b []byte) (int, error)
-	}
-	var sizes [lot]int
-	all := 0
-	for i, w := range l.recs {
-		if v, ok := w.Record.(sized); ok {
-			sizes[i] = v.SizeVT()
-			all += sizes[i]
-		}
-	}
-	room := make([]byte, all)
-	for i, w := range l.recs {
-		v, ok := w.Record.(sized)
+	room := make([]byte, l.all)
+	for i, n := range l.sizes {
+		v, ok := l.recs[i].Record.(sized)
 		if !ok {
 			continue
 		}
-		n := sizes[i]
 		b := room[:n:n]
 		if wrote, err := v.MarshalToSizedBufferVT(b); err == nil && wrote == n { // else whoever needs bytes makes them
 			l.recs[i].Wire = b
