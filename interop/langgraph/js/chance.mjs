@@ -1,5 +1,5 @@
 // Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks, keep things in the store, take messages out; joins, loops, handlers of errors), and what
-// somebody did with its thread (answered, edited, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds.
+// somebody did with its thread (answered, edited, also in bulk, copied, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds.
 import crypto from "node:crypto";
 import { Annotation, Command, DeltaChannel, END, Overwrite, START, Send, StateGraph, UntrackedValue, entrypoint, getPreviousState, interrupt, messagesStateReducer, task } from "@langchain/langgraph";
 import { AIMessage, HumanMessage, RemoveMessage } from "@langchain/core/messages";
@@ -79,9 +79,9 @@ function enough(call, s) {
 
 // A graph by chance; its nodes are drawn when it is made, so that the same seed is the same program.
 class Graph {
-  constructor(seed, depth = 0, inside = false) {
+  constructor(seed, depth = 0, inside = false, around = []) { // around: who can be sent to in the graph around it
     const rng = new Chance(seed);
-    Object.assign(this, { seed, depth, inside, rng, b: new StateGraph(State) });
+    Object.assign(this, { seed, depth, inside, around, rng, b: new StateGraph(State) });
     this.names = Array.from({ length: 1 + rng.int(5) }, (_, i) => `${rng.of(["n", "a b", "ü", "x.y", "N-1"])}${i}`);
     this.workers = Array.from({ length: rng.int(3) }, (_, i) => `w${i}`);
     const kinds = ["step", "asks", "asks", "asks twice", "fails", "goes", "tasks", "calls", "fails then asks", ...(depth < 2 ? ["graph", "graph", "graph"] : []), ...(inside ? ["jumps", "jumps"] : [])];
@@ -123,11 +123,12 @@ class Graph {
 
   node(kind, n, i) {
     const { rng, depth, seed } = this, up = update(rng, n);
-    if (kind === "graph") return new Graph(`${seed} ${n}`, depth + 1, true).compile(rng.of([undefined, undefined, true, false]));
+    if (kind === "graph") return new Graph(`${seed} ${n}`, depth + 1, true, this.workers).compile(rng.of([undefined, undefined, true, false]));
     const odd = rng.of(ODD), later = this.later(i), ways = Array.from({ length: 1 + rng.int(3) }, () => rng.of(["works", "asks", "fails"])), times = 1 + rng.int(2);
     const inner = kind === "calls" && depth < 2 ? new Graph(`${seed} ${n}`, depth + 1).compile(rng.of([undefined, undefined, true])) : null;
     const sends = kind === "goes" && this.workers.length ? Array.from({ length: 1 + rng.int(2) }, () => new Send(rng.of(this.workers), { log: ["gone"], one: odd })) : [];
     const keep = keeps(new Chance(`${seed} ${n} keeps`), seed, n);
+    const away = rng.real() < 0.5 ? this.around.map((w) => new Send(w, { log: ["from inside"], one: odd })) : [];
     return async (s, config) => {
       enough(`${depth} ${n}`, s);
       const out = { ...up };
@@ -139,7 +140,7 @@ class Graph {
       if (kind === "tasks") out.log = (await Promise.all(ways.map((w, k) => job(`${n} ${k}`, w)))).map((x) => typeof x);
       for (let k = 0; inner && k < times; k++) out.log = [`${n} ${JSON.stringify((await inner.invoke({ log: [`called ${k}`] }))?.log)}`];
       if (kind === "goes") return new Command({ update: out, goto: [later[s.log.length % later.length], ...sends].filter((x) => x !== END) });
-      if (kind === "jumps") return new Command({ graph: Command.PARENT, update: { log: out.log }, goto: [] });
+      if (kind === "jumps") return new Command({ graph: Command.PARENT, update: { log: out.log }, goto: away });
       return out;
     };
   }
@@ -193,20 +194,23 @@ function innermost(s) {
 export async function act(g, rng, config, known) {
   const s = await g.getState(config, { subgraphs: true }), asked = s.tasks.flatMap((t) => t.interrupts ?? []).map((i) => i.id), with_ = (c) => ({ ...c, recursionLimit: 15, durability: d });
   const d = rng.of(["sync", "async", "exit"]), word = rng.of(ODD), part = rng.real() < 0.5, back = rng.real(), x = { log: [`in ${rng.int(9)}`] };
-  let how = known ? rng.of(["on", "on", "on", "on", "on", "in", "edit", "edit as", "deep edit", "back", "back in", "back edit"]) : "in";
-  const node = rng.of(Object.keys(g.nodes).filter((n) => n !== "__start__")), edit = rng.of([null, { log: ["edited"] }]);
+  let how = known ? rng.of(["on", "on", "on", "on", "on", "in", "edit", "edit as", "deep edit", "back", "back in", "back edit", "bulk", "copy"]) : "in";
+  const nodes = Object.keys(g.nodes).filter((n) => n !== "__start__"), node = rng.of(nodes), then = rng.of(nodes), edit = rng.of([null, { log: ["edited"] }]);
   if (how === "on" && asked.length) {
     const few = Object.fromEntries(asked.filter((_, k) => !part || k % 2 === 0).map((i) => [i, word ?? "none"]));
     return tried(() => g.invoke(new Command({ resume: asked.length === 1 && part ? word : few }), with_(config)));
   }
   if (how === "on") return tried(() => g.invoke(s.next.length ? null : x, with_(config)));
   if (how === "in") return tried(() => g.invoke(x, with_(config)));
-  if (how.startsWith("back")) {
+  if (how.startsWith("back") || (["bulk", "copy"].includes(how) && part)) {
     const past = [];
     for await (const p of g.getStateHistory(config)) past.push(p);
     config = past[Math.floor(back * past.length)]?.config ?? config;
-    if (how !== "back edit") return tried(() => g.invoke(how === "back" ? null : x, with_(config)));
+    if (how === "back" || how === "back in") return tried(() => g.invoke(how === "back" ? null : x, with_(config)));
   }
+  const as = (asNode, log) => ({ values: { log: [log] }, asNode });
+  if (how === "bulk") return tried(() => g.bulkUpdateState(config, [{ updates: [as(node, "first")] }, { updates: [...new Set([node, then])].map((n) => as(n, n)) }]));
+  if (how === "copy") return tried(() => g.updateState(config, null, "__copy__"));
   if (how === "deep edit") return tried(() => g.updateState(innermost(s).config, { log: ["deep"] }));
   return tried(() => g.updateState(config, edit, how === "edit" ? undefined : node));
 }

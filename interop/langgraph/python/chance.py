@@ -1,6 +1,6 @@
 """Programs by chance: each seed is a graph (nodes that ask, fail, send, jump, hold graphs, call graphs and tasks, keep things in the store, take messages
 out; joins, loops, handlers of errors; states that are models),
-and what somebody did with its thread (answered, edited, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds."""
+and what somebody did with its thread (answered, edited, also in bulk, copied, cut down, went back, another program, a process that died). The environment's CHANCE is FROM:TO, of seeds."""
 import operator, os, random, time
 from typing import Annotated, Any, TypedDict
 
@@ -13,7 +13,7 @@ from langgraph.errors import NodeError
 from langgraph.func import entrypoint, task
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES, add_messages
-from langgraph.types import Command, Overwrite, RetryPolicy, Send, interrupt
+from langgraph.types import Command, Overwrite, RetryPolicy, Send, StateUpdate, interrupt
 
 import values
 
@@ -91,8 +91,8 @@ def job(name, how):
 
 class Graph:
     """A graph by chance; its nodes are drawn when it is made, so that the same seed is the same program."""
-    def __init__(self, seed, depth=0, inside=False):
-        self.rng, self.depth, self.inside, self.seed = random.Random(seed), depth, inside, seed
+    def __init__(self, seed, depth=0, inside=False, around=()):
+        self.rng, self.depth, self.inside, self.seed, self.around = random.Random(seed), depth, inside, seed, around     # around: who can be sent to in the graph around it
         rng = self.rng
         self.channels = {"log": Annotated[list, operator.add], **CHANNELS}
         model = random.Random(f"{seed} model").random() < .15
@@ -150,11 +150,12 @@ class Graph:
     def node(self, kind, n, i):
         rng, up, depth = self.rng, update(self.rng, n), self.depth
         if kind == "graph":
-            return Graph(f"{self.seed} {n}", depth + 1, True).compile(rng.choice([None, None, True, False]))
+            return Graph(f"{self.seed} {n}", depth + 1, True, self.workers).compile(rng.choice([None, None, True, False]))
         odd, later, ways, times = rng.choice(ODD), self.later(i), [rng.choice(["works", "asks", "fails"]) for _ in range(rng.randrange(1, 4))], rng.randrange(1, 3)
         inner = Graph(f"{self.seed} {n}", depth + 1).compile(rng.choice([None, None, True])) if kind == "calls" and depth < 2 else None
         sends = [Send(rng.choice(self.workers), {"log": ["gone"], "one": odd}) for _ in range(rng.randrange(1, 3))] if kind == "goes" and self.workers else []
 
+        away = [Send(w, {"log": ["from inside"], "one": odd}) for w in self.around] if rng.random() < .5 else []
         keep = keeps(random.Random(f"{self.seed} {n} keeps"), self.seed, n)
 
         def f(s):
@@ -181,7 +182,7 @@ class Graph:
             if kind == "goes":
                 return Command(update=out, goto=[later[len(s.get("log", [])) % len(later)], *sends])
             if kind == "jumps":
-                return Command(graph=Command.PARENT, update={"log": out["log"]}, goto=[])
+                return Command(graph=Command.PARENT, update={"log": out["log"]}, goto=away)
             return out
         return f
 
@@ -256,7 +257,7 @@ def act(g, rng, config, known):
     asked = [i.id for i in s.interrupts]
     d = rng.choice(["sync", "async", "exit"])
     word, part, back, x = rng.choice(ODD), rng.random() < .5, rng.random(), {"log": [f"in {rng.randrange(9)}"]}
-    how = rng.choice(["on", "on", "on", "on", "on", "in", "edit", "edit as", "deep edit", "back", "back in", "back edit"]) if known else "in"
+    how = rng.choice(["on", "on", "on", "on", "on", "in", "edit", "edit as", "deep edit", "back", "back in", "back edit", "bulk", "copy"]) if known else "in"
     if how == "on" and asked:
         few = {i: word for k, i in enumerate(asked) if not part or k % 2 == 0}
         return tried(lambda: g.invoke(Command(resume=word if len(asked) == 1 and part else few), config, durability=d))
@@ -264,12 +265,16 @@ def act(g, rng, config, known):
         return tried(lambda: g.invoke(None if s.next else x, config, durability=d))
     if how == "in":
         return tried(lambda: g.invoke(x, config, durability=d))
-    as_node = rng.choice(sorted(n for n in g.nodes if n != "__start__") or [None])
-    if how.startswith("back"):
+    as_node, then = (rng.choice(sorted(n for n in g.nodes if n != "__start__") or [None]) for _ in range(2))
+    if how.startswith("back") or how in ("bulk", "copy") and part:
         past = list(g.get_state_history(config))
         config = past[int(back * len(past))].config if past else config
-        if how != "back edit":
+        if how in ("back", "back in"):
             return tried(lambda: g.invoke(None if how == "back" else x, config, durability=d))
+    if how == "bulk":
+        return tried(lambda: g.bulk_update_state(config, [[StateUpdate({"log": ["first"]}, as_node)], [StateUpdate({"log": [n]}, n) for n in dict.fromkeys((as_node, then))]]))
+    if how == "copy":
+        return tried(lambda: g.update_state(config, None, as_node="__copy__"))
     if how == "deep edit":
         return tried(lambda: g.update_state(innermost(s).config, {"log": ["deep"]}))
     return tried(lambda: g.update_state(config, rng.choice([None, {"log": ["edited"]}]), as_node=as_node if how != "edit" else None))
@@ -289,6 +294,8 @@ def drive(b, seed):
             b.store.put((str(seed), rng.choice(NAMES[1:]).replace(".", "") or "x"), rng.choice(NAMES), {"text": rng.choice(NAMES), "n": [1, None]}, ttl=rng.choice([None, 90]))
         if rng.random() < .02:
             saver.delete_thread(config["configurable"]["thread_id"])
+        if b.pg and rng.random() < .04:
+            saver.prune([config["configurable"]["thread_id"]])
 
 
 def make(b):
