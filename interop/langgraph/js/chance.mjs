@@ -128,7 +128,7 @@ class Graph {
     const inner = kind === "calls" && depth < 2 ? new Graph(`${seed} ${n}`, depth + 1).compile(rng.of([undefined, undefined, true])) : null;
     const sends = kind === "goes" && this.workers.length ? Array.from({ length: 1 + rng.int(2) }, () => new Send(rng.of(this.workers), { log: ["gone"], one: odd })) : [];
     const keep = keeps(new Chance(`${seed} ${n} keeps`), seed, n);
-    const away = rng.real() < 0.5 ? this.around.map((w) => new Send(w, { log: ["from inside"], one: odd })) : [];
+    const away = kind === "jumps" ? this.around.map((w) => new Send(w, { log: ["from inside"], one: odd })) : [];
     return async (s, config) => {
       enough(`${depth} ${n}`, s);
       const out = { ...up };

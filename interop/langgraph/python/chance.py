@@ -41,10 +41,15 @@ CHANNELS = {
 }
 
 
-def update(rng, name, depth=0):
+def plain(seed):
+    """Whether the programs of a seed have no delta channels: the library cuts down no thread that has one."""
+    return random.Random(f"{str(seed).split(' ')[0]} plain").random() < .3
+
+
+def update(rng, name, channels):
     """What a node writes, drawn before it runs."""
     out = {"log": [name]}
-    for c in rng.sample(sorted(CHANNELS), rng.randrange(4)):
+    for c in rng.sample(sorted(channels), rng.randrange(4)):
         out[c] = {"topic": [name], "kept": [name], "most": rng.randrange(9), "seen": {name, rng.randrange(3)}, "facts": {name: rng.choice(ODD), "odd": 1}, "delta": [name], "folded": [name, rng.choice(ODD)],
                   "messages": [rng.choice([HumanMessage, AIMessage])(name, id=f"{name}-{rng.randrange(3)}")], "unsaved": object() if rng.random() < .1 else 1}.get(c) or rng.choice(ODD)
     if rng.random() < .05:
@@ -94,9 +99,9 @@ class Graph:
     def __init__(self, seed, depth=0, inside=False, around=()):
         self.rng, self.depth, self.inside, self.seed, self.around = random.Random(seed), depth, inside, seed, around     # around: who can be sent to in the graph around it
         rng = self.rng
-        self.channels = {"log": Annotated[list, operator.add], **CHANNELS}
-        model = random.Random(f"{seed} model").random() < .15
-        self.b = StateGraph(pydantic.create_model("S", **{k: (t, [] if k == "log" else None) for k, t in self.channels.items()}) if model else TypedDict("S", self.channels, total=False))
+        self.channels = {k: c for k, c in CHANNELS.items() if not plain(seed) or k not in ("delta", "folded")}
+        log, model = Annotated[list, operator.add], random.Random(f"{seed} model").random() < .15
+        self.b = StateGraph(pydantic.create_model("S", log=(log, []), **{k: (t, None) for k, t in self.channels.items()}) if model else TypedDict("S", {"log": log, **self.channels}, total=False))
         self.names = [f"{rng.choice(['n', 'a b', 'ü', 'x.y', 'N-1'])}{i}" for i in range(rng.randrange(1, 6))]
         self.workers = [f"w{i}" for i in range(rng.randrange(3))]
         kinds = ["step", "asks", "asks", "asks twice", "fails", "goes", "tasks", "calls", "fails then asks"] + ["graph"] * 3 * (depth < 2) + ["jumps"] * 2 * inside
@@ -141,21 +146,21 @@ class Graph:
                 self.b.add_edge(n, to)
 
     def handler(self, n):
-        up, asks = update(self.rng, f"handled {n}"), self.rng.random() < .5
+        up, asks = update(self.rng, f"handled {n}", self.channels), self.rng.random() < .5
         def handle(s, error: NodeError):
             CALLS.append(f"handler {n}")
             return {**up, "log": [f"handled {interrupt('how?') if asks else 0}"]}
         return handle
 
     def node(self, kind, n, i):
-        rng, up, depth = self.rng, update(self.rng, n), self.depth
+        rng, up, depth = self.rng, update(self.rng, n, self.channels), self.depth
         if kind == "graph":
             return Graph(f"{self.seed} {n}", depth + 1, True, self.workers).compile(rng.choice([None, None, True, False]))
         odd, later, ways, times = rng.choice(ODD), self.later(i), [rng.choice(["works", "asks", "fails"]) for _ in range(rng.randrange(1, 4))], rng.randrange(1, 3)
         inner = Graph(f"{self.seed} {n}", depth + 1).compile(rng.choice([None, None, True])) if kind == "calls" and depth < 2 else None
         sends = [Send(rng.choice(self.workers), {"log": ["gone"], "one": odd}) for _ in range(rng.randrange(1, 3))] if kind == "goes" and self.workers else []
 
-        away = [Send(w, {"log": ["from inside"], "one": odd}) for w in self.around] if rng.random() < .5 else []
+        away = [Send(w, {"log": ["from inside"], "one": odd}) for w in self.around] if kind == "jumps" else []
         keep = keeps(random.Random(f"{self.seed} {n} keeps"), self.seed, n)
 
         def f(s):
@@ -294,7 +299,7 @@ def drive(b, seed):
             b.store.put((str(seed), rng.choice(NAMES[1:]).replace(".", "") or "x"), rng.choice(NAMES), {"text": rng.choice(NAMES), "n": [1, None]}, ttl=rng.choice([None, 90]))
         if rng.random() < .02:
             saver.delete_thread(config["configurable"]["thread_id"])
-        if b.pg and rng.random() < .04:
+        if b.pg and plain(seed) and rng.random() < .25:
             saver.prune([config["configurable"]["thread_id"]])
 
 
