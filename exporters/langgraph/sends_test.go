@@ -2,11 +2,13 @@ package langgraph
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
@@ -91,10 +93,15 @@ func TestSettledSends(t *testing.T) {
 				t.Errorf("the thread is %s", c.Status)
 			}
 			dst := postgres(t, pgtest.Database(t))
+			told := false // that older savers show it as waiting
 			for _, rc := range apply(t, dst, m, true) {
 				if strings.HasPrefix(rc.Key, "checkpoint/t/") && (!strings.Contains(rc.Why, why) || why == "" && rc.Why != "") {
 					t.Errorf("%s: %v %s, want %s", rc.Key, rc.Action, rc.Why, why)
 				}
+				told = told || slices.ContainsFunc(rc.Losses, func(l fidelity.Loss) bool { return strings.Contains(l.Why, "before 2.0.22") })
+			}
+			if told != (why == "") {
+				t.Errorf("what older savers show was told: %t", told)
 			}
 			asSaid(t, m, dst)
 		})

@@ -156,7 +156,7 @@ func sendsToPostgres(c *pb.Checkpoint, parsed *values.Checkpoint, out []byte, lo
 		if out, err = settled(out); err != nil {
 			return nil, nil, refuse("its document is not what a checkpoint looks like")
 		}
-		why = "as version 4, which differs from 3 by this alone, it does not wait for what its parent sent"
+		why = "as version 4, which differs from 3 by this alone, it does not wait for what its parent sent; langgraph-checkpoint-postgres before 2.0.22 looks there at every version and shows it as waiting, as it shows such a one of its own"
 	}
 	for _, path := range []string{"meta.labels.name", "meta.labels.value"} {
 		losses = append(losses, loss(path, fidelity.Equivalent, why))
