@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
@@ -60,6 +61,15 @@ func TestLendPanics(t *testing.T) {
 			panic("here")
 		}
 	}()
+	ended(t, before)
+}
+
+// ended fails where more goroutines are left than were before. One that has nothing left to do may take a moment to end.
+func ended(t *testing.T, before int) {
+	t.Helper()
+	for i := 0; runtime.NumGoroutine() > before && i < 200; i++ {
+		time.Sleep(10 * time.Millisecond)
+	}
 	if after := runtime.NumGoroutine(); after > before {
 		t.Errorf("%d goroutines before, %d after", before, after)
 	}

@@ -343,9 +343,7 @@ func TestLendEnds(t *testing.T) {
 	if !errors.Is(last, context.Canceled) || n > 600 {
 		t.Errorf("after cancelling: %v, %d records", last, n)
 	}
-	if after := runtime.NumGoroutine(); after > before {
-		t.Errorf("%d goroutines before, %d after", before, after)
-	}
+	ended(t, before)
 	s = &memstate.State{MarkEvery: 1}
 	for _, err := range s.Lend(t.Context(), &agentstate.ReadOptions{Cursor: []byte("no cursor")}) {
 		if last = err; !errors.Is(err, agentstate.ErrCursor) {
