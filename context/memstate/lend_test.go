@@ -56,7 +56,11 @@ func TestLendPanics(t *testing.T) {
 	}
 	before := runtime.NumGoroutine()
 	func() {
-		defer func() { _ = recover() }()
+		defer func() {
+			if r := recover(); r != "here" {
+				t.Errorf("the panic of the reader came as %v", r)
+			}
+		}()
 		for range s.Lend(t.Context(), nil) {
 			panic("here")
 		}
