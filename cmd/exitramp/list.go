@@ -40,8 +40,10 @@ func forPeople() []string {
 		"memoryspace", "memory", "entity", "conversation", "interrupt", "artifact", "testsuite"}
 }
 
-// widest is the key, in bytes, that titles still stand in a column behind.
-const widest = 120
+const (
+	widest = 120  // key, in bytes, that titles still stand in a column behind
+	screen = 1000 // lines that share a column: of a million, none waits for the last
+)
 
 type listFlags struct {
 	keys      keyFlags
@@ -67,8 +69,12 @@ func (a *app) list(ctx context.Context, path string, kinds []string, f *listFlag
 			err = ferr
 		}
 	}()
-	last := ""
-	for r, err := range src.Records(ctx, nil) {
+	var ro *agentstate.ReadOptions
+	if len(kinds) > 0 {
+		ro = &agentstate.ReadOptions{Kinds: kinds}
+	}
+	last, lines := "", 0
+	for r, err := range src.Records(ctx, ro) {
 		if err != nil {
 			return err
 		}
@@ -97,7 +103,7 @@ func (a *app) list(ctx context.Context, path string, kinds []string, f *listFlag
 			a.told = true // an error behind it would be no record: what reads them looks at the exit code
 			continue
 		}
-		if kind != last {
+		if lines++; kind != last || lines%screen == 0 {
 			tw.Flush()
 			last = kind
 		}

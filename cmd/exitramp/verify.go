@@ -165,14 +165,22 @@ func (a *app) printVerified(path string, v *format.Verification, found *secrets.
 
 func coverageText(v *format.Verification) string {
 	word := v.Coverage.Coverage.String()
-	var why []string
+	var whys []string
+	kinds := map[string][]string{} // of each why
 	for _, k := range keys(v.Coverage.Kinds) {
 		if kv := v.Coverage.Kinds[k]; kv.Coverage > agentstate.Listed {
-			why = append(why, fmt.Sprintf("%s %s: %s", k, kv.Coverage, kv.Why))
+			why := fmt.Sprintf("%s: %s", kv.Coverage, kv.Why)
+			if kinds[why] == nil {
+				whys = append(whys, why)
+			}
+			kinds[why] = append(kinds[why], k)
 		}
 	}
-	if len(why) > 0 {
-		word += "  " + strings.Join(why, "; ")
+	for i, why := range whys {
+		whys[i] = strings.Join(kinds[why], ", ") + " " + why
+	}
+	if len(whys) > 0 {
+		word += "  " + strings.Join(whys, "; ")
 	}
 	return word
 }
