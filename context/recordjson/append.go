@@ -41,23 +41,28 @@ func AppendMessage(dst []byte, m protoreflect.Message) []byte {
 	return append(messageFields(append(dst, '{'), m, true), '}')
 }
 
+type field struct {
+	fd protoreflect.FieldDescriptor
+	v  protoreflect.Value
+}
+
 // messageFields appends the fields of m; first tells that none stands before them.
 func messageFields(dst []byte, m protoreflect.Message, first bool) []byte {
-	var fds []protoreflect.FieldDescriptor
-	m.Range(func(fd protoreflect.FieldDescriptor, _ protoreflect.Value) bool {
-		fds = append(fds, fd)
+	fields := make([]field, 0, 16)
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		fields = append(fields, field{fd, v})
 		return true
 	})
-	slices.SortFunc(fds, func(a, b protoreflect.FieldDescriptor) int { return int(a.Number()) - int(b.Number()) })
+	slices.SortFunc(fields, func(a, b field) int { return int(a.fd.Number()) - int(b.fd.Number()) })
 	name := func(n string) {
 		if !first {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(appendString(dst, n), ':')
+		dst = append(appendName(dst, n), ':')
 	}
-	for _, fd := range fds {
-		v := m.Get(fd)
+	for _, f := range fields {
+		fd, v := f.fd, f.v
 		name(fieldName(fd))
 		if fd.IsList() {
 			dst = append(dst, '[')
@@ -111,7 +116,7 @@ func appendValue(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Val
 		return strconv.AppendBool(dst, v.Bool())
 	case protoreflect.EnumKind:
 		if d := fd.Enum().Values().ByNumber(v.Enum()); d != nil {
-			return appendString(dst, string(d.Name()))
+			return appendName(dst, string(d.Name()))
 		}
 		return strconv.AppendInt(dst, int64(v.Enum()), 10)
 	case protoreflect.DoubleKind, protoreflect.FloatKind:
@@ -126,12 +131,27 @@ func appendValue(dst []byte, fd protoreflect.FieldDescriptor, v protoreflect.Val
 	return strconv.AppendInt(dst, v.Int(), 10)
 }
 
+// appendName appends a name of the schema, in which nothing is to be escaped.
+func appendName(dst []byte, s string) []byte {
+	return append(append(append(dst, '"'), s...), '"')
+}
+
+// appendString appends s as encoding/json does, which is asked only where there is more in it than ASCII and quotes.
 func appendString(dst []byte, s string) []byte {
-	b, err := json.Marshal(s)
-	if err != nil {
-		return append(dst, `""`...)
+	out, from := append(dst, '"'), 0
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '"' || c == '\\':
+			out, from = append(append(out, s[from:i]...), '\\'), i
+		case c < ' ' || c >= utf8.RuneSelf || c == '<' || c == '>' || c == '&':
+			b, err := json.Marshal(s)
+			if err != nil {
+				b = []byte(`""`)
+			}
+			return append(dst, b...)
+		}
 	}
-	return append(dst, b...)
+	return append(append(out, s[from:]...), '"')
 }
 
 func appendBytes(dst, b []byte) []byte {

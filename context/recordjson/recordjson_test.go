@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -164,6 +165,28 @@ func TestEscapes(t *testing.T) {
 	}
 }
 
+// Strings are written as encoding/json writes them, each byte and what is special among characters.
+func TestStrings(t *testing.T) {
+	for _, text := range []string{"plain", "\u2028\u2029", "ä", "\ufffd", "😀", "a\x7fb", "end\\"} {
+		sameString(t, text)
+	}
+	for c := range 128 {
+		sameString(t, "a"+string(rune(c))+"b")
+	}
+}
+
+func sameString(t *testing.T, text string) {
+	t.Helper()
+	want, err := json.Marshal(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	line := recordjson.AppendMessage(nil, (&pb.Label{Name: text}).ProtoReflect())
+	if got := string(line); got != `{"name":`+string(want)+`}` {
+		t.Errorf("%q: %s, want %s", text, got, want)
+	}
+}
+
 // The schemas beside the .proto files are what Schema makes.
 func TestSchema(t *testing.T) {
 	for _, kind := range agentstate.Kinds() {
@@ -201,6 +224,33 @@ func FuzzParse(f *testing.F) {
 		}
 		if !proto.Equal(r, again) {
 			t.Error("changed on the way")
+		}
+	})
+}
+
+// BenchmarkAppend is beside protojson, whose lines hold the same but for what is text in bytes.
+func BenchmarkAppend(b *testing.B) {
+	var recs []agentstate.Record
+	for r, err := range memstate.Sample(50).Records(b.Context(), nil) {
+		if err != nil {
+			b.Fatal(err)
+		}
+		recs = append(recs, r)
+	}
+	b.Run("recordjson", func(b *testing.B) {
+		var line []byte
+		for b.Loop() {
+			for _, r := range recs {
+				line = recordjson.Append(line[:0], r)
+			}
+		}
+	})
+	b.Run("protojson", func(b *testing.B) {
+		var line []byte
+		for b.Loop() {
+			for _, r := range recs {
+				line, _ = protojson.MarshalOptions{UseProtoNames: true}.MarshalAppend(line[:0], r)
+			}
 		}
 	})
 }
