@@ -35,6 +35,7 @@ import (
 	"github.com/exitramp/exitramp/bench/corpus"
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format"
+	"github.com/exitramp/exitramp/internal/gcfloor"
 )
 
 func main() {
@@ -50,6 +51,9 @@ func run(ctx context.Context, args []string) error {
 			return args[i]
 		}
 		return ""
+	}
+	if arg(0) == "read" || arg(0) == "readjson" {
+		defer gcfloor.Raise()() // as the command reads
 	}
 	switch arg(0) {
 	case "gen":
