@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -301,10 +300,6 @@ func (a *app) drillFailed(err error, path, name string) error {
 // wrote. It expands the URLs of the plan itself, so that no password is in its arguments.
 func (a *app) secondProcess(plan string, f *drillFlags) func(ctx context.Context, journal string) (*drill.Back, error) {
 	return func(ctx context.Context, journal string) (*drill.Back, error) {
-		self, err := os.Executable()
-		if err != nil {
-			return nil, err
-		}
 		args := []string{"readback", "--drill", plan, "--journal", journal, "--json", "--progress=none"}
 		if f.name != "" {
 			args = append(args, "--drill-name", f.name)
@@ -312,19 +307,20 @@ func (a *app) secondProcess(plan string, f *drillFlags) func(ctx context.Context
 		if f.into != "" {
 			args = append(args, "--drill-into", f.into)
 		}
-		cmd := exec.CommandContext(ctx, self, args...)
-		var stdout, stderr bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &stdout, &stderr
-		if err := cmd.Run(); err != nil {
-			code := cmd.ProcessState.ExitCode()
+		var stderr bytes.Buffer
+		stdout, code, err := anew(ctx, &stderr, args...)
+		if err != nil {
+			return nil, fmt.Errorf("the second process: %w", err)
+		}
+		if code != exitDone {
 			said := clean(strings.TrimPrefix(strings.TrimSpace(stderr.String()), "exitramp: "))
 			if code == exitResume || code < 0 { // it says so, or was ended by a signal
-				return nil, fmt.Errorf("%w: the second process: %w: %s", agentstate.ErrUnanswered, err, said)
+				return nil, fmt.Errorf("%w: the second process: exit code %d: %s", agentstate.ErrUnanswered, code, said)
 			}
-			return nil, fmt.Errorf("the second process (%w): %s", err, said)
+			return nil, fmt.Errorf("the second process (exit code %d): %s", code, said)
 		}
 		b := &drill.Back{}
-		if err := json.Unmarshal(stdout.Bytes(), b); err != nil {
+		if err := json.Unmarshal(stdout, b); err != nil {
 			return nil, fmt.Errorf("the second process: %w", err)
 		}
 		if b.Fidelity == nil || b.Seen == nil || b.Process == os.Getpid() {

@@ -36,7 +36,7 @@ unmapped says:
 Names inside of texts and of a runtime's own documents stay, so a target that takes those whole, as
 the same runtime does, is refused with a map. A plan that would take longer than 30 days at the
 target's limits is INFEASIBLE: exit code 4.`,
-		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], f) },
+		RunE: func(c *cobra.Command, args []string) error { return a.plan(c.Context(), args[0], args[1], nil, f) },
 	}
 	f.add(c)
 	f.addWhat(c)
@@ -45,12 +45,16 @@ target's limits is INFEASIBLE: exit code 4.`,
 	return c
 }
 
-func (a *app) plan(ctx context.Context, archive, target string, f *replayFlags) error {
+// plan says what a replay would do; of one that was reviewed (nil: none), whether it would still do that.
+func (a *app) plan(ctx context.Context, archive, target string, reviewed *replay.PlanFile, f *replayFlags) error {
 	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
+	if err := asReviewed(t.options, reviewed, f.names); err != nil {
+		return err
+	}
 	if err := t.embed(ctx, &f.embedderFlags, vectorsOf(journalOf(archive, f)), true); err != nil {
 		return err
 	}

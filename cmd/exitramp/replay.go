@@ -30,6 +30,7 @@ type replayFlags struct {
 	json       bool
 	dryRun     bool
 	slow       bool // --accept-slow
+	readback   bool
 	embedderFlags
 }
 
@@ -60,10 +61,25 @@ written. exitramp undo takes it out again.`,
 	}
 	var archive, target string
 	c.RunE = func(c *cobra.Command, args []string) error {
+		plan := args[0]
 		if len(args) == 2 {
-			return a.replay(c.Context(), args[0], args[1], "", f)
+			archive, target, plan = args[0], args[1], ""
 		}
-		return a.replay(c.Context(), archive, target, args[0], f)
+		if f.dryRun && f.readback {
+			return usagef("--readback reads what was written, and --dry-run writes nothing")
+		}
+		reviewed, archive, target, err := f.reviewed(archive, target, plan)
+		if err != nil {
+			return err
+		}
+		if f.dryRun {
+			return a.plan(c.Context(), archive, target, reviewed, f)
+		}
+		r, err := a.replay(c.Context(), archive, target, reviewed, f)
+		if err != nil {
+			return err
+		}
+		return a.replayed(c, r, f)
 	}
 	f.add(c)
 	f.addWhat(c)
@@ -71,7 +87,8 @@ written. exitramp undo takes it out again.`,
 	c.Flags().StringVar(&f.refused, "refused", "", "`FILE` for what the target refuses (default JOURNAL.refused.ndjson)")
 	c.Flags().StringVar(&archive, "archive", "", "the archive of PLAN, where it is no longer where it was")
 	c.Flags().StringVar(&target, "target", "", "the target of PLAN, where it has a password: a plan does not hold it")
-	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "as plan")
+	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "as plan: write nothing to the target")
+	c.Flags().BoolVar(&f.readback, "readback", false, "when all is written, have a second process read the target back, as exitramp readback does")
 	return c
 }
 
@@ -83,35 +100,35 @@ func journalOf(archive string, f *replayFlags) string {
 	return archivePath(archive) + ".journal"
 }
 
-func (a *app) replay(ctx context.Context, archive, target, planPath string, f *replayFlags) error {
-	if f.dryRun && planPath == "" {
-		return a.plan(ctx, archive, target, f)
-	}
-	reviewed, archive, target, err := f.reviewed(archive, target, planPath)
-	if err != nil {
-		return err
-	}
+// ran is a replay that has ended.
+type ran struct {
+	rep                               *replay.Report
+	vectors                           *embedding
+	archive, target, journal, refused string
+}
+
+func (a *app) replay(ctx context.Context, archive, target string, reviewed *replay.PlanFile, f *replayFlags) (*ran, error) {
 	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer t.Close()
 	o := t.options
 	if err := asReviewed(o, reviewed, f.names); err != nil {
-		return err
+		return nil, err
 	}
 	journal := journalOf(archive, f)
 	j, err := replay.OpenJournal(journal)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer j.Close()
 	o.Journal = j
 	if v := bound(j, reviewed); v != nil && f.spec == "" {
-		return usagef("this run makes its vectors anew with %s: give its --embedder", v)
+		return nil, usagef("this run makes its vectors anew with %s: give its --embedder", v)
 	}
 	if err := t.embed(ctx, &f.embedderFlags, vectorsOf(journal), false); err != nil {
-		return err
+		return nil, err
 	}
 	refused := f.refused
 	if refused == "" {
@@ -124,27 +141,17 @@ func (a *app) replay(ctx context.Context, archive, target, planPath string, f *r
 	rep, err := replay.Apply(ctx, t.target, t.source, o)
 	p.done()
 	if err != nil {
-		return replayFailed(err, rep, journal)
+		return nil, replayFailed(err, rep, journal)
 	}
 	if err := rf.Close(); err != nil {
-		return err
+		return nil, err
 	}
 	if !rf.Made() && f.refused == "" { // what an earlier attempt was refused was taken by now
 		if err := os.Remove(refused); err != nil && !errors.Is(err, os.ErrNotExist) {
-			return err
+			return nil, err
 		}
 	}
-	a.result["replay"], a.result["journal"] = actions(rep), journal
-	if err := a.printReplay("replay", rep, t.vectors, f.json); err != nil {
-		return err
-	}
-	if !f.json {
-		fmt.Fprintln(a.stdout, writtenText(rep))
-		if rep.Actions[replay.Created] > 0 { // also those of an earlier attempt
-			fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(journal), shellWord(exporters.Redact(target)))
-		}
-	}
-	return notWritten(rep, refused)
+	return &ran{rep, t.vectors, archive, target, journal, refused}, nil
 }
 
 // reviewed is the plan that is replayed, nil where there is none, and the archive and the target that are

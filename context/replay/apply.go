@@ -19,10 +19,13 @@ import (
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
-// Plan says what Apply would do and writes nothing.
+// Plan says what Apply would do and writes nothing. Of a plan that was Reviewed it says whether that still holds.
 func Plan(ctx context.Context, dst Target, src agentstate.Source, opts *Options) (*Report, error) {
 	if opts == nil {
 		opts = &Options{}
+	}
+	if opts.Reviewed != nil {
+		return opts.Reviewed.check(ctx, dst, src, opts)
 	}
 	planned, err := diskmap.New("")
 	if err != nil {
@@ -48,7 +51,7 @@ func Apply(ctx context.Context, dst Target, src agentstate.Source, opts *Options
 		return nil, fmt.Errorf("%w: Apply needs one: without it a run that is killed cannot go on, and none can be undone", ErrJournal)
 	}
 	if opts.Reviewed != nil && opts.Journal.head == nil {
-		if err := opts.Reviewed.check(ctx, dst, src, opts); err != nil {
+		if _, err := opts.Reviewed.check(ctx, dst, src, opts); err != nil {
 			return nil, err
 		}
 	} else if opts.Journal.head == nil {

@@ -60,7 +60,7 @@ type Options struct {
 	// AcceptSlow lets Apply begin what takes longer than MostTime; else that is ErrInfeasible.
 	AcceptSlow bool
 	// Reviewed is the plan that is carried out. Apply plans again, compares and refuses with
-	// ErrStale before anything is written; a run that was begun goes on without that.
+	// ErrStale before anything is written; a run that was begun goes on without that. Plan does the first half.
 	Reviewed *PlanFile
 }
 

@@ -263,9 +263,9 @@ func short(hex string) string {
 
 // check plans again and compares: nothing is written when archive, target or options are not those
 // that a person has seen.
-func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source, o *Options) error {
-	stale := func(what, want, got string) error {
-		return fmt.Errorf("%w: %s: want %s, got %s; plan again", ErrStale, what, want, got)
+func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source, o *Options) (*Report, error) {
+	stale := func(what, want, got string) (*Report, error) {
+		return nil, fmt.Errorf("%w: %s: want %s, got %s; plan again", ErrStale, what, want, got)
 	}
 	_, vectors := reembedder(src)
 	switch {
@@ -291,10 +291,10 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 	}
 	now, err := Plan(ctx, dst, src, o.quiet())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if now.Infeasible() && !o.AcceptSlow {
-		return now.infeasible()
+		return nil, now.infeasible()
 	}
 	for a := Created; a <= Held; a++ {
 		if now.Actions[a] != p.Report.Actions[a] {
@@ -304,5 +304,5 @@ func (p *PlanFile) check(ctx context.Context, dst Target, src agentstate.Source,
 	if now.Answers != p.Report.Answers {
 		return stale("the target's answers", "those of the plan", "others")
 	}
-	return nil
+	return now, nil
 }

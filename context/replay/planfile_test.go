@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -115,6 +116,9 @@ func TestReviewedPlan(t *testing.T) {
 		return dst, &o
 	}
 	dst, o := prepare()
+	if again, err := replay.Plan(t.Context(), dst, src, o); err != nil || again.Answers != o.Reviewed.Report.Answers || dst.Len() > 0 {
+		t.Fatal(err)
+	}
 	rep, err := replay.Apply(t.Context(), dst, src, o)
 	if err != nil || rep.Answers != o.Reviewed.Report.Answers {
 		t.Fatal(err)
@@ -150,9 +154,10 @@ func TestReviewedPlan(t *testing.T) {
 			var src agentstate.Source = memstate.Sample(5)
 			change(dst, o, &src)
 			had := dst.Len()
-			_, err := replay.Apply(t.Context(), dst, src, o)
-			if !errors.Is(err, replay.ErrStale) || !strings.Contains(err.Error(), name) {
-				t.Errorf("%v", err)
+			for verb, run := range map[string]func(context.Context, replay.Target, agentstate.Source, *replay.Options) (*replay.Report, error){"plan": replay.Plan, "apply": replay.Apply} {
+				if _, err := run(t.Context(), dst, src, o); !errors.Is(err, replay.ErrStale) || !strings.Contains(err.Error(), name) {
+					t.Errorf("%s: %v", verb, err)
+				}
 			}
 			if dst.Len() != had || o.Journal.Run() != "" {
 				t.Error("something was written")
