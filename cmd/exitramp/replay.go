@@ -63,6 +63,9 @@ written. exitramp undo takes it out again.`,
 	c.RunE = func(c *cobra.Command, args []string) error {
 		plan := args[0]
 		if len(args) == 2 {
+			if archive != "" || target != "" {
+				return usagef("--archive and --target are for a PLAN: with ARCHIVE and TARGET named, they would be left aside")
+			}
 			archive, target, plan = args[0], args[1], ""
 		}
 		if f.dryRun && f.readback {
