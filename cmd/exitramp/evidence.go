@@ -327,7 +327,7 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 	}
 	for i, w := range written {
 		if i == few {
-			fmt.Fprintf(a.stderr, "and %s more files\n", number(len(written)-few))
+			fmt.Fprintf(a.stderr, "and %s\n", plural(len(written)-few, "more file", "more files"))
 			break
 		}
 		fmt.Fprintln(a.stderr, "wrote", w)

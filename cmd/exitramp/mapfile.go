@@ -47,7 +47,7 @@ func (a *app) printMap(all *replay.Report) {
 		return
 	}
 	if n := all.Rewritten; n > 0 {
-		defer fmt.Fprintf(a.stdout, "the target writes new names otherwise in %s fields; lose has them\n", number(n))
+		defer fmt.Fprintf(a.stdout, "the target writes new names otherwise in %s; lose has them\n", plural(int(n), "field", "fields"))
 	}
 	for _, n := range rep.Nouns {
 		var parts []string
@@ -99,7 +99,7 @@ func unmapped(n mapping.Noun) string {
 		}
 		fmt.Fprintf(&out, "; %s has no match", clean(x.From))
 		if x.Count > 0 {
-			fmt.Fprintf(&out, ", %s past calls stay readable, cannot run", number(x.Count))
+			fmt.Fprintf(&out, ", %s readable, cannot run", plural(int(x.Count), "past call stays", "past calls stay"))
 		}
 	}
 	return out.String()

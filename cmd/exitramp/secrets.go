@@ -45,10 +45,10 @@ func secretsText(s *secrets.Summary) string {
 		if verb == "" {
 			verb = "labelled"
 		}
-		found = fmt.Sprintf("%s %s in %s records (%s), of %s", number(places), verb, number(records), clean(s.Classes().String()), clean(s.Rules))
+		found = fmt.Sprintf("%s %s in %s (%s), of %s", number(places), verb, plural(int(records), "record", "records"), clean(s.Classes().String()), clean(s.Rules))
 	}
 	if s.BlobsNotScanned > 0 {
-		found += fmt.Sprintf("; %s large blobs not scanned, of %s", number(s.BlobsNotScanned), clean(strings.Join(s.NotScannedOf, ", ")))
+		found += fmt.Sprintf("; %s not scanned, of %s", plural(int(s.BlobsNotScanned), "large blob", "large blobs"), clean(strings.Join(s.NotScannedOf, ", ")))
 	}
 	return found
 }

@@ -152,10 +152,10 @@ func (a *app) printVerified(path string, v *format.Verification, found *secrets.
 	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
 	if v.Unknown > 0 {
-		fmt.Fprintf(a.stdout, "              %s records are of kinds that this release does not know: carried, not understood\n", number(v.Unknown))
+		fmt.Fprintf(a.stdout, "              %s of kinds that this release does not know: carried, not understood\n", plural(int(v.Unknown), "record is", "records are"))
 	}
 	if v.Dangling > 0 {
-		fmt.Fprintf(a.stdout, "              %s references lead to records that are not here\n", number(v.Dangling))
+		fmt.Fprintf(a.stdout, "              %s to records that are not here\n", plural(int(v.Dangling), "reference leads", "references lead"))
 	}
 	if found != nil {
 		fmt.Fprintf(a.stdout, "SECRETS       as the export says: %s\n", secretsText(found))
