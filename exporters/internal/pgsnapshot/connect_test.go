@@ -23,7 +23,7 @@ import (
 // allowed is a server by a role that may have so many connections.
 func allowed(t *testing.T, connections int) *Server {
 	u := pgtest.Database(t)
-	role := fmt.Sprintf("exitramp_%d_%d", os.Getpid(), connections)
+	role := fmt.Sprintf("exitramp_%d_of_%d", os.Getpid(), connections+1)
 	pgtest.Exec(t, u, fmt.Sprintf("CREATE ROLE %s LOGIN CONNECTION LIMIT %d", role, connections))
 	t.Cleanup(func() { pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), "DROP ROLE "+role) })
 	at, err := url.Parse(u)
@@ -107,6 +107,37 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// TestBrokenOff: a connection that ends without a word of the server is no answer.
+func TestBrokenOff(t *testing.T) {
+	s, err := Parse(pgtest.Database(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn, err := s.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn.PgConn().Conn().Close()
+	for _, when := range []string{"breaks", "is broken"} {
+		_, err := conn.Exec(t.Context(), "SELECT 1")
+		if err = s.Wrap(err); !errors.Is(err, ErrUnreachable) || s.Wrap(err) != err {
+			t.Errorf("%s: %v", when, err)
+		}
+	}
+	if err := s.Wrap(fmt.Errorf("receive: %w", io.ErrUnexpectedEOF)); !errors.Is(err, ErrUnreachable) {
+		t.Error(err)
+	}
+}
+
+// TestMayNotConnect: who may not connect to the database is told so, not that a login was refused, which may be mended elsewhere.
+func TestMayNotConnect(t *testing.T) {
+	s := allowed(t, -1)
+	pgtest.Exec(t, os.Getenv("EXITRAMP_TEST_POSTGRES"), fmt.Sprintf("REVOKE CONNECT ON DATABASE %s FROM PUBLIC", s.conn.Database))
+	if _, err := s.Connect(t.Context()); !errors.Is(err, ErrForbidden) || !strings.Contains(err.Error(), "want CONNECT") {
+		t.Error(err)
+	}
+}
+
 // TestConnectSays: what keeps a connection from being made is said as what it is.
 func TestConnectSays(t *testing.T) {
 	tls := httptest.NewUnstartedServer(nil)
@@ -138,7 +169,23 @@ func TestConnectSays(t *testing.T) {
 			}()
 		}
 	}()
+	closing, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closing.Close()
+	go func() { // as a server that is crashing
+		for {
+			c, err := closing.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 1<<10))
+			c.Close()
+		}
+	}()
 	for _, c := range []struct{ url, want string }{
+		{"postgres://u:s3cret@" + closing.Addr().String() + "/d", "it ended the connection"},
 		{"postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=verify-full", "certificate is not accepted"},
 		{pgtest.Database(t) + "?target_session_attrs=standby", "target_session_attrs"},
 		{pgtest.Database(t) + "?flavor=python", `unrecognized configuration parameter "flavor" (SQLSTATE 42704); what a URL`},

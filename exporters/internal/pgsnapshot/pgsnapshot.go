@@ -108,6 +108,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		switch pe.Code {
 		case "28P01", "28000":
 			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
+		case "42501":
+			return nil, fmt.Errorf("%w: %s: %s: want CONNECT for user %q", ErrForbidden, s, pe.Message, s.conn.User)
 		case "3D000":
 			return nil, fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
 		case "53300":
@@ -130,6 +132,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		why = "no host of this name"
 	case errors.As(err, &op):
 		why = op.Err.Error()
+	case ended(err): // also in the middle of a handshake
+		why = "it ended the connection"
 	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
 		why = "TLS: " + "the server and sslmode of the URL do not agree"
 	case strings.Contains(err.Error(), "password"):

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -18,10 +20,13 @@ import (
 func (s *Server) Wrap(err error) error {
 	var pe *pgconn.PgError
 	if !errors.As(err, &pe) {
-		if err != nil && !errors.Is(err, replay.ErrRule) && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
-			return fmt.Errorf("%s: %w", s, err)
+		switch {
+		case err == nil, errors.Is(err, replay.ErrRule), errors.Is(err, ErrUnreachable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+			return err
+		case broke(err):
+			return fmt.Errorf("%w: %s: the connection broke off: %w; run again", ErrUnreachable, s, err)
 		}
-		return err
+		return fmt.Errorf("%s: %w", s, err)
 	}
 	what := said(pe)
 	switch pe.Code {
@@ -62,6 +67,15 @@ func (s *Server) Wrap(err error) error {
 	}
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
 }
+
+// broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word.
+func broke(err error) bool {
+	var ne net.Error
+	return errors.As(err, &ne) || ended(err) || pgconn.SafeToRetry(err) // the last: it had broken before
+}
+
+// ended tells whether the other side closed a connection.
+func ended(err error) bool { return errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) }
 
 // RolledBack tells whether err, of a commit, is the server's word that nothing of it counts: a rule that is looked at
 // then, or another transaction, was in its way. Where the connection broke nobody knows.
