@@ -118,6 +118,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case format.Class(err) != "":
 		return exitRefused
+	case errors.Is(err, agentstate.ErrUnanswered): // at the first look as in the middle
+		return exitResume
 	}
 	return exitOther
 }
@@ -227,6 +229,8 @@ func hintOf(err error) string {
 		return "a URL stands where a file is wanted: --help says what goes where"
 	case errors.Is(err, agentstate.ErrNotFound):
 		return "exitramp list ARCHIVE prints the keys"
+	case errors.Is(err, agentstate.ErrUnanswered):
+		return "run the same command again once it answers"
 	}
 	return ""
 }
