@@ -138,6 +138,31 @@ func TestMayNotConnect(t *testing.T) {
 	}
 }
 
+// answering is the URL of a server that answers whatever comes with so many bytes, and ends the connection.
+func answering(t *testing.T, with string) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 1<<10))
+			c.Write([]byte(with))
+			c.Close()
+		}
+	}()
+	mode := "prefer"
+	if with != "" { // which is no answer to who asks for TLS
+		mode = "disable"
+	}
+	return "postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=" + mode
+}
+
 // TestConnectSays: what keeps a connection from being made is said as what it is.
 func TestConnectSays(t *testing.T) {
 	tls := httptest.NewUnstartedServer(nil)
@@ -169,23 +194,9 @@ func TestConnectSays(t *testing.T) {
 			}()
 		}
 	}()
-	closing, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer closing.Close()
-	go func() { // as a server that is crashing
-		for {
-			c, err := closing.Accept()
-			if err != nil {
-				return
-			}
-			c.Read(make([]byte, 1<<10))
-			c.Close()
-		}
-	}()
 	for _, c := range []struct{ url, want string }{
-		{"postgres://u:s3cret@" + closing.Addr().String() + "/d", "it ended the connection"},
+		{answering(t, ""), "it ended the connection"},                                                       // as a server that crashes
+		{answering(t, "E\x00\x00\x00\x19SFATAL\x00C57P03\x00Mwait\x00\x00"), "no connection to the server"}, // while it starts,
 		{"postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=verify-full", "certificate is not accepted"},
 		{pgtest.Database(t) + "?target_session_attrs=standby", "target_session_attrs"},
 		{pgtest.Database(t) + "?flavor=python", `unrecognized configuration parameter "flavor" (SQLSTATE 42704); what a URL`},

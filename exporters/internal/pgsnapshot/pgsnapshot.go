@@ -114,6 +114,8 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 			return nil, fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
 		case "53300":
 			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
+		case "57P01", "57P02", "57P03":
+			return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
 		case "42704", "42602", "22023", "55P02": // of the settings that go with the login
 			return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
 		}
