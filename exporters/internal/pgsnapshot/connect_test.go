@@ -86,6 +86,25 @@ func TestOddRole(t *testing.T) {
 	}
 }
 
+// TestCommitWaits: what was said to be written is there after a crash, though the owner lets commits not wait for the disk.
+func TestCommitWaits(t *testing.T) {
+	for owner, want := range map[string]string{"off": "local", "on": "on", "remote_apply": "remote_apply"} {
+		s, err := Parse(pgtest.Database(t, fmt.Sprintf("DO $$ BEGIN EXECUTE format('ALTER DATABASE %%I SET synchronous_commit = %s', current_database()); END $$", owner)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn, err := s.Begin(t.Context(), "BEGIN")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(t.Context())
+		var got string
+		if err := conn.QueryRow(t.Context(), "SHOW synchronous_commit").Scan(&got); err != nil || got != want {
+			t.Errorf("the owner's %s: %s, %v", owner, got, err)
+		}
+	}
+}
+
 // TestAdvice: what ends a reading for a reason of the place it goes through is said with what to do there.
 func TestAdvice(t *testing.T) {
 	s, err := Parse("postgres://host/db")

@@ -146,12 +146,13 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 
 // settings, run first in a transaction, make text forms of values independent of server and role. Whoever holds a lock for
 // longer than a minute is said to, in place of waiting without a word; a lock_timeout of the URL, the role or the database stands, also
-// one of 0: for ever.
+// one of 0: for ever. What is said to be written is on the server's disk, also where the owner lets commits not wait for that.
 const settings = `SET LOCAL client_encoding = 'UTF8'; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, MDY';
 SET LOCAL extra_float_digits = 3; SET LOCAL bytea_output = 'hex'; SET LOCAL standard_conforming_strings = on;
 SET LOCAL IntervalStyle = 'postgres'; SET LOCAL quote_all_identifiers = off;
 SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
 SELECT set_config(name, '1min', true) FROM pg_settings WHERE name = 'lock_timeout' AND setting = '0' AND source IN ('default', 'configuration file');
+SELECT set_config(name, 'local', true) FROM pg_settings WHERE name = 'synchronous_commit' AND setting = 'off';
 SELECT set_config(name, '0', true) FROM pg_settings WHERE name = 'transaction_timeout'` // which servers have from 17 on
 
 // Open connects and starts a transaction that reads one snapshot. Row-level security is off in
