@@ -118,6 +118,8 @@ func TestAdvice(t *testing.T) {
 	}{
 		{pgconn.PgError{Code: "40001", Message: "canceling statement due to conflict with recovery", Routine: "ProcessInterrupts"}, "hot_standby_feedback"},
 		{pgconn.PgError{Code: "08P01", Message: "transaction blocks not allowed in statement pooling mode"}, "transaction or session mode"},
+		{pgconn.PgError{Code: "08P01", Message: "server conn crashed?"}, "no connection to the server: host:5432/db: a pooler in front of it says: server conn crashed? (SQLSTATE 08P01); run again"},
+		{pgconn.PgError{Code: "08P01", Message: "invalid message format", Routine: "pq_getmsgend"}, "host:5432/db: invalid message format (SQLSTATE 08P01)"},
 		{pgconn.PgError{Code: "57P01", Routine: "ProcessInterrupts"}, "run again"},
 	} {
 		if err := s.Wrap(&c.err); !strings.Contains(err.Error(), c.want) {

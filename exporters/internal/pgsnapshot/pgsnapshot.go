@@ -105,21 +105,7 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		}
 	}
 	if pe != nil {
-		switch pe.Code {
-		case "28P01", "28000":
-			return nil, fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
-		case "42501":
-			return nil, fmt.Errorf("%w: %s: %s: want CONNECT for user %q", ErrForbidden, s, pe.Message, s.conn.User)
-		case "3D000":
-			return nil, fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
-		case "53300":
-			return nil, fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
-		case "57P01", "57P02", "57P03":
-			return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
-		case "42704", "42602", "22023", "55P02": // of the settings that go with the login
-			return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
-		}
-		return nil, fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
+		return nil, s.refused(pe)
 	}
 	why := "no answer"
 	var op *net.OpError
@@ -142,6 +128,29 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 		return nil, fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
 	}
 	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
+}
+
+// refused says what the server, or a pooler in front of it, refused a login for.
+func (s *Server) refused(pe *pgconn.PgError) error {
+	code := pe.Code
+	if code == "08P01" && strings.HasPrefix(pe.Message, "database ") && strings.HasSuffix(pe.Message, " does not exist") { // of a pooler
+		code = "3D000"
+	}
+	switch code {
+	case "28P01", "28000":
+		return fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
+	case "42501":
+		return fmt.Errorf("%w: %s: %s: want CONNECT for user %q", ErrForbidden, s, pe.Message, s.conn.User)
+	case "3D000":
+		return fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
+	case "53300":
+		return fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
+	case "57P01", "57P02", "57P03":
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
+	case "42704", "42602", "22023", "55P02": // of the settings that go with the login
+		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
+	}
+	return fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
 }
 
 // settings, run first in a transaction, make text forms of values independent of server and role. Whoever holds a lock for

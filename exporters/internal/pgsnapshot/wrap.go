@@ -35,8 +35,12 @@ func (s *Server) Wrap(err error) error {
 	case "57P01", "57P02", "57P03":
 		return fmt.Errorf("%w: %s: the server ended the connection, or is shutting down (SQLSTATE %s); run again", ErrUnreachable, s, pe.Code)
 	case "08P01":
-		if pe.Routine == "" { // of a pooler, and not of the server
+		switch {
+		case pe.Routine != "":
+		case strings.Contains(pe.Message, "pooling mode"):
 			what += "; want a pooler in transaction or session mode"
+		default: // the server behind it crashed, or had no connection left
+			return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, what, pe.Code)
 		}
 	case "55P03", "40P01", "40001":
 		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
