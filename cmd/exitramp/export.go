@@ -40,6 +40,7 @@ type exportFlags struct {
 	keys           keyFlags
 
 	found *secrets.Summary // of the scan for secrets; nil: there was none
+	notes []string         // what the source says of itself
 }
 
 func (a *app) exportCmd() *cobra.Command {
@@ -128,7 +129,7 @@ func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error
 	}
 	p := a.newProgress(verb, "records")
 	stop := a.expectSource(ctx, p, from, &f.keys)
-	co := noted(p, f.kinds)
+	co := noted(p, f.kinds, func(n string) { f.notes = append(f.notes, n) })
 	var rep *agentstate.Report
 	if f.dryRun {
 		rep, err = agentstate.Copy(ctx, discard{}, read, co)
@@ -168,9 +169,15 @@ func (a *app) writerOptions(from string, f *exportFlags) (*format.WriterOptions,
 // fewGaps is how many gaps a person is told one by one: thousands would hide all else that is said.
 const fewGaps = 20
 
-// noted has p count what is copied, and tell of gaps and of what the source says about itself.
-func noted(p *progress, kinds []string) *agentstate.CopyOptions {
+// noted has p count what is copied, and tell of gaps and of what the source says about itself, which say is told too.
+func noted(p *progress, kinds []string, say func(note string)) *agentstate.CopyOptions {
 	gaps := 0
+	tell := func(notes []string) {
+		for _, n := range notes {
+			p.note(n)
+			say(n)
+		}
+	}
 	return &agentstate.CopyOptions{Kinds: kinds, OnRecord: func(r agentstate.Record) {
 		p.add(agentstate.KindOf(r))
 		switch r := r.(type) {
@@ -181,9 +188,9 @@ func noted(p *progress, kinds []string) *agentstate.CopyOptions {
 				p.note("more gaps follow: exitramp list ARCHIVE gap has all of them")
 			}
 		case *pb.Origin:
-			for _, n := range originNotes(r) {
-				p.note(n)
-			}
+			tell(originNotes(r))
+		case *pb.Completeness:
+			tell(readingNotes(r))
 		}
 	}}
 }
@@ -331,7 +338,7 @@ func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f 
 		if err := a.printJSON(map[string]any{
 			"archive": to, "bytes": size, "seconds": took.Seconds(), "coverage": v.Coverage.String(),
 			"records": stateCounts(rep.Records), "kinds": kindVerdicts(rep), "gaps": gapList(rep.Gaps),
-			"secrets": secretsJSON(f.found),
+			"secrets": secretsJSON(f.found), "notes": append([]string{}, f.notes...),
 		}); err != nil {
 			return err
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/secrets"
 	"github.com/exitramp/exitramp/format"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -113,6 +114,9 @@ func (a *app) printReadings(in *format.Info) {
 			line += fmt.Sprintf("  resumed %dx", s.Resumed)
 		}
 		fmt.Fprintln(a.stdout, line)
+		for _, n := range readingNotes(s) {
+			fmt.Fprintln(a.stdout, "note ", n)
+		}
 		if names := notRead(s); len(names) > 0 {
 			fmt.Fprintf(a.stdout, "not read, of what the service lists: %s\n", clean(strings.Join(names, " ")))
 		}
@@ -193,7 +197,7 @@ func (a *app) inspectJSON(path string, in *format.Info, grants *grantEffects, un
 	for _, s := range in.Statements {
 		readings = append(readings, map[string]any{
 			"from_unix_nano": s.FromUnixNano, "to_unix_nano": s.ToUnixNano, "consistent": s.Consistent, "observer": s.Observer,
-			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed, "not_read": notRead(s),
+			"observer_basis": s.ObserverBasis, "account": s.Account, "resumed": s.Resumed, "changed": s.Changed, "not_read": notRead(s), "notes": readingNotes(s),
 			"newest_unix_nano": s.NewestUnixNano, "newest_before_start_seconds": newestJSON(s),
 		})
 		for _, f := range s.Kinds {
@@ -234,6 +238,15 @@ func notRead(s *pb.Completeness) []string {
 		}
 	}
 	return names
+}
+
+// readingNotes are what a person should know of what was read.
+func readingNotes(s *pb.Completeness) []string {
+	out := []string{}
+	for _, n := range agentstate.Notes(s) {
+		out = append(out, clean(n))
+	}
+	return out
 }
 
 // originNotes are what a person should know of how a place was read: a database whose write-ahead

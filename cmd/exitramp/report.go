@@ -54,7 +54,7 @@ const few = 5
 func (a *app) replayJSON(what string, rep *replay.Report, x *embedding) map[string]any {
 	return map[string]any{
 		"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
-		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "map": mapJSON(rep.Map), "rewritten": rep.Rewritten,
+		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "notes": append([]string{}, rep.Notes...), "map": mapJSON(rep.Map), "rewritten": rep.Rewritten,
 		"embedded":     x.json(),
 		"authenticity": a.authenticity,
 	}
@@ -104,6 +104,9 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	a.printTime(rep)
 	if len(rep.Rules) > 0 {
 		fmt.Fprintf(a.stdout, "rules:  of the target's own, which no plan tries, may keep rows out: %s\n", clean(strings.Join(rep.Rules, " · ")))
+	}
+	for _, n := range rep.Notes {
+		fmt.Fprintln(a.stdout, "note:  ", clean(n))
 	}
 	a.printReceipts("conflict", rep.Conflicts, rep.Actions[replay.Conflict])
 	a.printReceipts("refused", rep.Refused, rep.Actions[replay.Refused])

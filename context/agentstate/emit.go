@@ -124,12 +124,47 @@ func (e *Emitter) AbsentOthers() {
 // account and consistency.
 func (e *Emitter) Statement() *pb.Completeness { return e.st }
 
-// cursor is what a Mark holds: the source's own position and the counts up to it.
+// The label of a Completeness that holds a note, how many of them a statement has, and how long each is: marks hold them.
+const (
+	labelNote = "note"
+	mostNotes = 20
+	maxNote   = 500
+)
+
+// Note says on the statement what a person should know of what was read, as a preflight does: text like a secret that is
+// carried as it is, rows that open with a key alone. The last one that there is room for says that there are more.
+func (e *Emitter) Note(texts ...string) {
+	for _, t := range texts {
+		t = strings.ToValidUTF8(t, "\ufffd")
+		switch n := len(Notes(e.st)); {
+		case n == mostNotes:
+			return
+		case n == mostNotes-1:
+			t = "there is more to know: a preflight says all of it"
+		case len(t) > maxNote:
+			t = strings.ToValidUTF8(t[:maxNote], "") + "…"
+		}
+		e.st.Meta.Labels = append(e.st.Meta.Labels, &pb.Label{Name: labelNote, Value: t})
+	}
+}
+
+// Notes are the notes on a statement.
+func Notes(st *pb.Completeness) (out []string) {
+	for _, l := range st.GetMeta().GetLabels() {
+		if l.Name == labelNote {
+			out = append(out, l.Value)
+		}
+	}
+	return out
+}
+
+// cursor is what a Mark holds: the source's own position, and the counts and notes up to it.
 type cursor struct {
-	At   json.RawMessage
-	Seen map[string]uint64
-	From int64
-	Runs uint64
+	At    json.RawMessage
+	Seen  map[string]uint64
+	From  int64
+	Runs  uint64
+	Notes []string `json:",omitempty"`
 }
 
 // maxCursor is the size of a cursor, in bytes.
@@ -142,7 +177,7 @@ func (e *Emitter) Mark(at any) bool {
 		e.Fail(fmt.Errorf("agentstate: cursor: %w", err))
 		return false
 	}
-	b, err := json.Marshal(cursor{raw, e.seen, e.st.FromUnixNano, e.st.Resumed})
+	b, err := json.Marshal(cursor{raw, e.seen, e.st.FromUnixNano, e.st.Resumed, Notes(e.st)})
 	if err == nil && len(b) > maxCursor {
 		err = fmt.Errorf("%d bytes, at most %d", len(b), maxCursor)
 	}
@@ -172,6 +207,7 @@ func (e *Emitter) Resume(c []byte, at any) error {
 	}
 	maps.Copy(e.seen, cur.Seen)
 	e.st.FromUnixNano, e.st.Resumed = cur.From, cur.Runs+1
+	e.Note(cur.Notes...)
 	return nil
 }
 

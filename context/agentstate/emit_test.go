@@ -176,3 +176,31 @@ func TestEmitterCursor(t *testing.T) {
 		t.Error(keys, last)
 	}
 }
+
+// What a source notes is on its statement, in as much as fits into a mark, and travels with it.
+func TestNotes(t *testing.T) {
+	read := func(cursor []byte, texts ...string) ([]string, [][]byte) {
+		recs, marks, err := collect(t, func(yield func(agentstate.Record, error) bool) {
+			e := agentstate.NewEmitter(t.Context(), yield, &pb.Origin{Product: "x"})
+			if err := e.Resume(cursor, new(int)); err != nil {
+				t.Fatal(err)
+			}
+			e.Note(texts...)
+			e.Mark(1)
+			e.End(nil)
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return agentstate.Notes(recs[len(recs)-1].(*pb.Completeness)), marks
+	}
+	long := strings.Repeat("\x01", 9999)
+	said, _ := read(nil, slices.Repeat([]string{"a\xff" + long}, 30)...)
+	if len(said) != 20 || !strings.HasPrefix(said[0], "a\ufffd\x01") || len(said[0]) > 600 || !strings.Contains(said[19], "more to know") {
+		t.Errorf("%d: %.20q, %q", len(said), said[0], said[len(said)-1])
+	}
+	_, marks := read(nil, "first")
+	if said, _ = read(marks[0], "second"); !slices.Equal(said, []string{"first", "second"}) {
+		t.Errorf("%q", said)
+	}
+}

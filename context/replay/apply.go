@@ -163,6 +163,9 @@ func (a *apply) run(ctx context.Context, dst Target, src agentstate.Source) (err
 	if err := a.drain(ctx); err != nil {
 		return err
 	}
+	if n, ok := a.w.(Noter); ok {
+		a.rep.Notes = n.Notes()
+	}
 	return a.commit(ctx)
 }
 

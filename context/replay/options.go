@@ -80,6 +80,7 @@ type Report struct {
 	Time     time.Duration // of a plan: how long writing takes at the least, by the target's own limits
 	Formula  string        // how Time was computed; empty: the target cannot say
 	Rules    []string      // of a plan: what the target's owner made that may keep rows out (Ruler)
+	Notes    []string      // what a person should know of what arrives as it was (Noter)
 	Labelled uint64        // records that were labelled as imported, of those that are there now
 	// Undenied are denials, and rules to ask first, that were in force in the source and that the target does not take,
 	// where it takes other grants: it may allow what the source did not.

@@ -60,6 +60,7 @@ type planEnd struct {
 	Time     string                       `json:"time,omitempty"`    // at the target's limits
 	Formula  string                       `json:"formula,omitempty"` // of Time
 	Rules    []string                     `json:"rules,omitempty"`
+	Notes    []string                     `json:"notes,omitempty"`
 	Answers  string                       `json:"answers"` // SHA-256 over the target's answers: its fingerprint
 	SHA256   string                       `json:"sha256"`  // of all lines before this one
 }
@@ -88,7 +89,7 @@ func WritePlan(ctx context.Context, w io.Writer, dst Target, src agentstate.Sour
 	if err != nil {
 		return rep, err
 	}
-	end := planEnd{Records: rep.Records, Actions: named(rep.Actions), Kinds: map[string]map[string]uint64{}, Losses: rep.LossCount, Labelled: rep.Labelled, Formula: rep.Formula, Rules: rep.Rules, Answers: hex.EncodeToString(rep.Answers[:])}
+	end := planEnd{Records: rep.Records, Actions: named(rep.Actions), Kinds: map[string]map[string]uint64{}, Losses: rep.LossCount, Labelled: rep.Labelled, Formula: rep.Formula, Rules: rep.Rules, Notes: rep.Notes, Answers: hex.EncodeToString(rep.Answers[:])}
 	for k, m := range rep.Kinds {
 		end.Kinds[k] = named(m)
 	}
@@ -190,7 +191,7 @@ func ReadPlan(r io.Reader, each func(Receipt) error) (*PlanFile, error) {
 func (p *PlanFile) finish(end *planEnd) error {
 	r := p.Report
 	r.Records, r.LossCount, r.Losses = end.Records, end.Losses, nil
-	r.Kinds, r.Labelled, r.Formula, r.Rules = map[string]map[Action]uint64{}, end.Labelled, end.Formula, end.Rules
+	r.Kinds, r.Labelled, r.Formula, r.Rules, r.Notes = map[string]map[Action]uint64{}, end.Labelled, end.Formula, end.Rules, end.Notes
 	var err error
 	if end.Time != "" {
 		if r.Time, err = time.ParseDuration(end.Time); err != nil {

@@ -147,6 +147,13 @@ type Ruler interface {
 	Rules() []string
 }
 
+// A Noter is a Writer that can say what a person should know of what arrives as it was: a version of the runtime that does
+// not read it. It is asked when all records were written, of a plan too.
+type Noter interface {
+	// Notes are texts for people; no content.
+	Notes() []string
+}
+
 // An Exacter is a Writer of the runtime that the state comes from. Where Exact is true, views are left
 // out: what they are readings of arrives whole, and the runtime reads them out of it again.
 type Exacter interface {

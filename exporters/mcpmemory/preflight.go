@@ -44,7 +44,7 @@ func noteBroken(ctx context.Context, f io.Reader, p *agentstate.Preflight) error
 	queue := ahead.Start(ctx, func(ctx context.Context, emit func([]line) error) error { return eachPiece(ctx, f, emit) }, parsePiece)
 	defer queue.Close()
 	var bad broken
-	var odd, first uint64
+	var odd oddLines
 	further := map[string]*pb.Gap{}
 	put := func(g *pb.Gap) {
 		switch more := further[g.Kind]; {
@@ -61,18 +61,14 @@ func noteBroken(ctx context.Context, f io.Reader, p *agentstate.Preflight) error
 		piece, ok, err := queue.Next()
 		if !ok {
 			bad.end(put)
-			if odd > 0 {
-				p.Notes = append(p.Notes, fmt.Sprintf("entities or relations with a field that is no text, or is not there, on %d lines, the first of them line %d: releases of the server before 2025.11.25 wrote such, from it on they answer no read_graph of the file", odd, first))
-			}
+			p.Notes = append(p.Notes, odd.notes()...)
 			return err
 		}
 		for i := range piece {
 			if x := &piece[i]; x.object == nil && !blank(x.text) {
 				bad.note(&x.line, put)
-			} else if x.object != nil && x.object.kind != "opaque" && !x.object.texts {
-				if odd++; odd == 1 {
-					first = uint64(x.no)
-				}
+			} else if x.object != nil {
+				odd.note(x.object, x.no)
 			}
 		}
 	}

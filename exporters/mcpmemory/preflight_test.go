@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -55,8 +56,9 @@ func TestPreflightNamesLines(t *testing.T) {
 	}
 }
 
-// What servers before 2025.11.25 wrote, and later ones do not read, is said before it is carried as it is.
-func TestPreflightNamesWhatIsNoText(t *testing.T) {
+// What servers before 2025.11.25 wrote, and later ones do not read, is said by whatever carries it as it is: preflight, export,
+// plan and replay.
+func TestWhatIsNoTextIsNamed(t *testing.T) {
 	const good = `{"type":"entity","name":"A","entityType":"p","observations":["x"],"more":1}` + "\n" + `{"type":"other","name":5}` + "\n"
 	for add, lines := range map[string]string{
 		"": "",
@@ -70,6 +72,26 @@ func TestPreflightNamesWhatIsNoText(t *testing.T) {
 		p, err := Open(path).Preflight(t.Context())
 		if err != nil || (len(p.Notes) > 0) != (lines != "") || lines != "" && !strings.Contains(p.Notes[0], lines) {
 			t.Errorf("%s: %+v %v", add, p, err)
+		}
+		if d := cmp.Diff(p.Notes, drivertest.Notes(t, Open(path))); d != "" {
+			t.Errorf("%s: export: %s", add, d)
+		}
+		mem, _ := drivertest.Export(t, Open(path))
+		dst := Open(filepath.Join(t.TempDir(), "new.jsonl"))
+		plan, err := replay.Plan(t.Context(), dst, mem, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rep, _ := drivertest.Apply(t, dst, mem)
+		again, _ := drivertest.Apply(t, dst, mem) // all of it is there
+		lines, _, _ = strings.Cut(lines, ",")
+		for what, notes := range map[string][]string{"plan": plan.Notes, "replay": rep.Notes} {
+			if (len(notes) > 0) != (lines != "") || lines != "" && !strings.Contains(notes[0], lines+": ") {
+				t.Errorf("%s: %s says %q, want %q", add, what, notes, lines)
+			}
+		}
+		if len(again.Notes) > 0 {
+			t.Errorf("%s: what was there is told as new: %q", add, again.Notes)
 		}
 	}
 }

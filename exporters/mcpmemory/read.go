@@ -104,6 +104,7 @@ type reader struct {
 	keys  keys
 	lay   layout
 	bad   broken
+	odd   oddLines
 	views bool
 
 	account, path string
@@ -145,6 +146,7 @@ func (r *reader) line(p *parsed) error {
 		return err
 	}
 	r.lay.add(p.object.kind)
+	r.odd.note(p.object, p.no)
 	r.views = r.views || len(p.object.observations) > 0
 	if n > 1 {
 		p.object.records(&p.line, p.object.key(strconv.FormatUint(n, 10), p.digest), r.out.Put)
@@ -199,5 +201,6 @@ func (r *reader) finish(f *file, counted *recounting) error {
 	st := r.out.Statement()
 	st.Observer, st.ObserverBasis = fmt.Sprintf("uid %d", os.Getuid()), "process"
 	st.Account, st.Consistent = r.account, true
+	r.out.Note(r.odd.notes()...)
 	return f.check()
 }

@@ -32,6 +32,7 @@ type writer struct {
 	n     map[byte]int // new lines by kind, planned ones too
 	lay   []run        // of the state that comes; nil: as the server writes
 	exact bool
+	odd   oddLines // of the new lines
 }
 
 // Begin reads what is there. A file with lines that are no JSON is refused: the server refuses it
@@ -109,6 +110,9 @@ func (w *writer) note(l *line) error {
 // Deferred: nothing is in the target before Commit.
 func (w *writer) Deferred() bool { return true }
 
+// Notes say which of the new lines later releases of the server do not read.
+func (w *writer) Notes() []string { return w.odd.notes() }
+
 // Exact tells whether the state is of this runtime: then the memories are views of its entities.
 func (w *writer) Exact() bool { return w.exact }
 
@@ -158,7 +162,7 @@ func (w *writer) Write(ctx context.Context, r agentstate.Record) (replay.Receipt
 	case o.kind != agentstate.KindOf(r):
 		return replay.Receipt{Action: replay.Refused, Why: fmt.Sprintf("want a line of a %s, got one of a %s", agentstate.KindOf(r), o.kind)}, nil
 	}
-	return w.put(key, o.digest(line), append([]byte{o.kind[0], 'L'}, line...))
+	return w.putLine(key, o, o.digest(line), append([]byte{o.kind[0], 'L'}, line...))
 }
 
 // long takes a line that lies beside its record.
@@ -198,7 +202,16 @@ func (w *writer) long(ctx context.Context, key string, d *pb.Data) (replay.Recei
 	if err != nil {
 		return replay.Receipt{}, fmt.Errorf("mcpmemory: %s: %w", key, err)
 	}
-	return w.put(key, sum, append([]byte{kind[0], 'B'}, b...))
+	return w.putLine(key, o, sum, append([]byte{kind[0], 'B'}, b...))
+}
+
+// putLine is put, of a line of the server's own that says o.
+func (w *writer) putLine(key string, o *object, sum [32]byte, entry []byte) (replay.Receipt, error) {
+	rc, err := w.put(key, sum, entry)
+	if rc.Action == replay.Created {
+		w.odd.note(o, 0)
+	}
+	return rc, err
 }
 
 // put puts a line under key, unless one is there.

@@ -174,6 +174,16 @@ func (s *Store) unread(meta []byte, dbs []*db, links []link) (out []*pb.Gap) {
 	return out
 }
 
+// fileNotes say how the files of dbs are read.
+func fileNotes(dbs []*db) (notes []string) {
+	for _, d := range dbs {
+		for _, n := range d.notes {
+			notes = append(notes, d.layout.File+": "+n)
+		}
+	}
+	return notes
+}
+
 // openAll opens every database of the folder at nearly one instant, collections before histories.
 func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []string, err error) {
 	if s.server != nil {
@@ -210,9 +220,6 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []s
 			continue
 		}
 		dbs = append(dbs, d)
-		for _, n := range d.notes {
-			notes = append(notes, rel+": "+n)
-		}
 	}
 	slices.SortStableFunc(dbs, func(a, b *db) int {
 		if x, y := a.layout.Form.history(), b.layout.Form.history(); x != y {
@@ -224,8 +231,9 @@ func (s *Store) openAll(ctx context.Context) (dbs []*db, links []link, notes []s
 		return strings.Compare(a.layout.File, b.layout.File)
 	})
 	classify(dbs)
-	if _, err = flavorOf(dbs, s.root); err != nil && len(notes) > 0 {
-		err = fmt.Errorf("%w (%s)", err, strings.Join(notes, "; "))
+	_, err = flavorOf(dbs, s.root)
+	if why := append(slices.Clip(notes), fileNotes(dbs)...); err != nil && len(why) > 0 {
+		err = fmt.Errorf("%w (%s)", err, strings.Join(why, "; "))
 	} else if err != nil && len(dbs)+len(links) == 0 {
 		err = nostore.Error(err)
 	}

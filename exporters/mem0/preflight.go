@@ -21,7 +21,7 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	if p, ok := r.dbs[0].engine.(*pg); ok {
 		who = p.observer
 	}
-	p := &agentstate.Preflight{Origin: o, Observer: who, Counts: map[string]int64{}, Notes: notes, Gaps: r.gaps,
+	p := &agentstate.Preflight{Origin: o, Observer: who, Counts: map[string]int64{}, Notes: append(notes, fileNotes(r.dbs)...), Gaps: r.gaps,
 		Never: []string{"config.json with its telemetry id; keys and settings of models, which are in the program"}}
 	history := slices.ContainsFunc(r.gaps, func(g *pb.Gap) bool { return g.Kind == "revision" })
 	for _, d := range r.dbs {

@@ -107,7 +107,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 			yield(nil, fmt.Errorf("mem0: %w", agentstate.ErrCursor)) // read anew
 			return
 		}
-		r, o, _, err := s.begin(ctx)
+		r, o, notes, err := s.begin(ctx)
 		if err == nil {
 			if r.seen, err = diskmap.New(""); err != nil {
 				r.close()
@@ -120,6 +120,7 @@ func (s *Store) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		defer r.close()
 		defer underway.Begin(&s.stream, r)()
 		r.out = agentstate.NewEmitter(ctx, yield, o)
+		r.out.Note(notes...)
 		err = r.run(ctx)
 		if err == nil {
 			err = r.finish(ctx, o)

@@ -112,6 +112,7 @@ func (r *pgReading) finish(ctx context.Context, counted func() tally) error {
 	}
 	r.out.AbsentOthers()
 	st := r.out.Statement()
+	r.out.Note(sealedNotes(r.sealed)...)
 	st.Observer, st.ObserverBasis, st.Account, st.Consistent = r.user, "current_user", r.server.String(), true
 	return nil
 }
@@ -129,7 +130,7 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	}
 	p := &agentstate.Preflight{Origin: o, Observer: r.user, Gaps: r.denials(), Notes: notes, Counts: map[string]int64{"conversation": int64(t.n["conversation"]), "message": int64(t.n["message"])},
 		Never: []string{"the agents' code and tools; keys of encrypted sessions; run states, which programs keep elsewhere"}}
-	sealed := int64(0)
+	n := int64(0)
 	for _, x := range r.pairs {
 		if x.sessions.denied != "" {
 			p.Counts["conversation"] = -1
@@ -138,14 +139,12 @@ func (s *Store) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 			p.Counts["message"] = -1
 			continue
 		}
-		n, err := r.count(ctx, "SELECT count(*) FROM "+x.messages.ident+` WHERE message_data LIKE '{"__enc__"%'`)
+		more, err := r.count(ctx, "SELECT count(*) FROM "+x.messages.ident+" WHERE message_data LIKE '"+sealed+"%'")
 		if err != nil {
 			return nil, own(err)
 		}
-		sealed += n
+		n += more
 	}
-	if sealed > 0 {
-		p.Notes = append(p.Notes, sealedNote(sealed))
-	}
+	p.Notes = append(p.Notes, sealedNotes(n)...)
 	return p, nil
 }

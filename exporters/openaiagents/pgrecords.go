@@ -1,6 +1,7 @@
 package openaiagents
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -115,6 +116,9 @@ func (r *pgReading) message(ctx context.Context, p *pgPair, conversation string,
 		return err
 	}
 	m.ConversationKey = conversation
+	if bytes.HasPrefix(x.row[2], []byte(sealed)) {
+		r.sealed++
+	}
 	return r.put(&m.Message)
 }
 

@@ -30,6 +30,8 @@ type reading struct {
 	docs map[string]*document
 	bad  []unread
 	n    map[string]uint64 // by kind, as other routes count
+
+	sealed int64 // items that are encrypted
 }
 
 func (r *reading) put(rec agentstate.Record) error {
@@ -306,6 +308,7 @@ func (r *reading) finish(f *Folder) error {
 	s := r.out.Statement()
 	s.Observer, s.ObserverBasis, s.Account = "uid "+strconv.Itoa(os.Getuid()), "process", valid(f.root)
 	s.Consistent = len(r.dbs)+len(r.docs) == 1
+	r.out.Note(sealedNotes(r.sealed)...)
 	return nil
 }
 
@@ -332,10 +335,10 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	for _, x := range r.bad {
 		p.Gaps = append(p.Gaps, x.gaps()...)
 	}
-	sealed := int64(0)
+	n := int64(0)
 	for _, rel := range sorted(r.dbs) {
-		n, err := r.dbs[rel].preflight(ctx, p.Counts)
-		sealed += n
+		more, err := r.dbs[rel].preflight(ctx, p.Counts)
+		n += more
 		if err = r.wrap(r.dbs[rel], err); errors.Is(err, ErrDamaged) {
 			p.Gaps = append(p.Gaps, unread{rel, err}.gaps()...)
 		} else if err != nil {
@@ -345,30 +348,35 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 	for _, rel := range sorted(r.docs) {
 		r.docs[rel].preflight(p)
 	}
-	if sealed > 0 {
-		p.Notes = append(p.Notes, sealedNote(sealed))
-	}
+	p.Notes = append(p.Notes, sealedNotes(n)...)
 	return p, nil
 }
 
 // preflight counts what is in a database, and gives the number of encrypted items.
-func (d *db) preflight(ctx context.Context, counts map[string]int64) (sealed int64, err error) {
+func (d *db) preflight(ctx context.Context, counts map[string]int64) (encrypted int64, err error) {
 	for _, p := range d.layout.Pairs {
 		sessions, messages, err := d.count(ctx, &p)
 		if err != nil {
-			return sealed, err
+			return encrypted, err
 		}
 		counts["conversation"] += sessions
 		counts["message"] += messages
-		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+` WHERE message_data LIKE '{"__enc__"%'`)
+		n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE message_data LIKE '"+sealed+"%'")
 		if err != nil {
-			return sealed, err
+			return encrypted, err
 		}
-		sealed += n[0][0].(int64)
+		encrypted += n[0][0].(int64)
 	}
-	return sealed, nil
+	return encrypted, nil
 }
 
-func sealedNote(n int64) string {
-	return fmt.Sprintf("%d encrypted items: carried as they are; they open with the same key and session id alone, and read as empty after their ttl", n)
+// sealed is how an encrypted item begins.
+const sealed = `{"__enc__"`
+
+// sealedNotes say what n encrypted items are to a person.
+func sealedNotes(n int64) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("%d encrypted items: carried as they are; they open with the same key and session id alone, and read as empty after their ttl", n)}
 }

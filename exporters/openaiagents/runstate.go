@@ -182,6 +182,7 @@ func (r *reading) runState(f *document, b []byte) error {
 	if err := r.put(s); err != nil {
 		return err
 	}
+	r.out.Note(exposed(f.rel, docs)...)
 	if err := r.gaps(elsewhere(f.rel, docs)...); err != nil {
 		return err
 	}

@@ -101,11 +101,11 @@ func inClear(raw json.RawMessage) []string {
 	return sorted(names)
 }
 
-// exposed says in a preflight what of sandboxes is carried as it is, and may be secret.
+// exposed says what of sandboxes is carried as it is, and may be secret.
 func exposed(rel string, docs []*runDoc) (notes []string) {
 	for _, d := range docs {
 		if len(d.exposed) > 0 {
-			notes = append(notes, fmt.Sprintf("%s: the values of environment variables of its sandbox (%.200s) stand in the run state as they are, and are carried", valid(rel), valid(strings.Join(d.exposed, ", "))))
+			notes = append(notes, fmt.Sprintf("%s: the values of environment variables of its sandbox (%.200s) stand in the run state as they are, and go with it", valid(rel), valid(strings.Join(d.exposed, ", "))))
 		}
 	}
 	return notes

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -61,7 +63,7 @@ func TestSandbox(t *testing.T) {
 	}
 }
 
-// JavaScript 0.20.0 writes the values of a sandbox's environment variables into the run state. A preflight names the variables, and no value.
+// JavaScript 0.20.0 writes the values of a sandbox's environment variables into the run state. Preflight and export name the variables, and no value.
 func TestSandboxEnvironment(t *testing.T) {
 	dir := t.TempDir()
 	put(t, dir, "r.json", []byte(`{"$schemaVersion": "1.22", "currentAgent": {"name": "boxed"}, "sandbox": {"backendId": "unix_local",
@@ -73,6 +75,9 @@ func TestSandboxEnvironment(t *testing.T) {
 	}
 	if len(p.Notes) != 1 || !strings.Contains(p.Notes[0], "r.json: ") || !strings.Contains(p.Notes[0], "(A, MY_TOKEN)") || strings.Contains(p.Notes[0], "hunter") {
 		t.Errorf("%q", p.Notes)
+	}
+	if d := cmp.Diff(p.Notes, drivertest.Notes(t, Open(dir))); d != "" {
+		t.Error(d)
 	}
 }
 

@@ -158,6 +158,9 @@ func (r *reading) session(ctx context.Context, t *itemTable, c *pb.Conversation,
 			}
 		}
 		m.ConversationKey = key
+		if text, ok := x.row[2].(string); ok && strings.HasPrefix(text, sealed) {
+			r.sealed++
+		}
 		messages.next()
 		if err := r.put(m); err != nil {
 			return err

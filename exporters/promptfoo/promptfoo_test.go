@@ -14,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/exportertest"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -101,6 +102,9 @@ func TestCases(t *testing.T) {
 	notes := []string{"1 assertions javascript need a judge command", "3 assertions latency need a judge command", "2 assertions llm-rubric need a judge command", "1 assertions not-contains need a judge command", "1 assertions regex need a judge command", "1 cases have a template that only promptfoo fills"}
 	if d := cmp.Diff(notes, p.Notes); d != "" {
 		t.Error(d)
+	}
+	if d := cmp.Diff(notes, drivertest.Notes(t, Open(sample))); d != "" {
+		t.Errorf("export: %s", d)
 	}
 }
 

@@ -48,6 +48,7 @@ func (s *Suite) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.
 		st := e.Statement()
 		st.Observer, st.ObserverBasis = fmt.Sprintf("uid %d", os.Getuid()), "process"
 		st.Account, st.Consistent = s.origin().Location, true
+		e.Note(doc.notes()...)
 		e.End(nil)
 	}
 }
@@ -105,11 +106,17 @@ func (s *Suite) Preflight(context.Context) (*agentstate.Preflight, error) {
 	for _, o := range doc.left {
 		p.Gaps = append(p.Gaps, o.gap())
 	}
-	for _, typ := range slices.Sorted(maps.Keys(doc.judged)) {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d assertions %s need a judge command", doc.judged[typ], typ))
-	}
-	if doc.unfilled > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("%d cases have a template that only promptfoo fills", doc.unfilled))
-	}
+	p.Notes = doc.notes()
 	return p, nil
+}
+
+// notes say to a person what of the suite asks for more than exitramp has.
+func (s *suite) notes() (out []string) {
+	for _, typ := range slices.Sorted(maps.Keys(s.judged)) {
+		out = append(out, fmt.Sprintf("%d assertions %s need a judge command", s.judged[typ], typ))
+	}
+	if s.unfilled > 0 {
+		out = append(out, fmt.Sprintf("%d cases have a template that only promptfoo fills", s.unfilled))
+	}
+	return out
 }

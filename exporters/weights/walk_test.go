@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -36,6 +37,9 @@ func TestPreflightNamesLinks(t *testing.T) {
 	}
 	if d := cmp.Diff(said(rep.Gaps), said(p.Gaps)); d != "" || len(p.Gaps) != 2 {
 		t.Errorf("%d gaps: %s", len(p.Gaps), d)
+	}
+	if d := cmp.Diff(p.Notes, drivertest.Notes(t, f)); d != "" || len(p.Notes) != 1 {
+		t.Errorf("%d notes: %s", len(p.Notes), d)
 	}
 }
 

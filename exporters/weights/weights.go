@@ -115,14 +115,26 @@ func (f *Folder) Preflight(ctx context.Context) (*agentstate.Preflight, error) {
 		if g != nil {
 			p.Gaps = append(p.Gaps, &pb.Gap{Kind: "artifact", Place: x.rel, Reason: g.Reason, Detail: g.Detail, Count: 1})
 		}
-		if !f.all && text(x.rel) == "" {
-			n += x.size
-		}
+		n += f.leaves(&x)
 	}
-	if n > 0 {
-		p.Notes = append(p.Notes, fmt.Sprintf("weights referenced, not archived: %d bytes; ?files=all archives them", n))
-	}
+	p.Notes = append(p.Notes, referenced(n)...)
 	return p, nil
+}
+
+// leaves is how many bytes of x are not archived.
+func (f *Folder) leaves(x *file) int64 {
+	if f.all || text(x.rel) != "" {
+		return 0
+	}
+	return x.size
+}
+
+// referenced says to a person that n bytes are not archived.
+func referenced(n int64) []string {
+	if n == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("weights referenced, not archived: %d bytes; ?files=all archives them", n)}
 }
 
 // reading is one stream.
@@ -172,11 +184,14 @@ func (r *reading) all(ctx context.Context) error {
 		x := &fs[i]
 		r.files[x.rel], r.order = x, append(r.order, x.rel)
 	}
+	var left int64
 	for _, rel := range r.order {
 		if err := r.file(ctx, r.files[rel]); err != nil {
 			return err
 		}
+		left += r.f.leaves(r.files[rel])
 	}
+	r.out.Note(referenced(left)...)
 	if err := r.models(); err != nil {
 		return err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // Export is what src holds.
@@ -23,6 +24,20 @@ func Export(t testing.TB, src agentstate.Source) (*memstate.State, *agentstate.R
 		t.Fatal(err)
 	}
 	return mem, rep
+}
+
+// Notes are what an export of src says of it.
+func Notes(t testing.TB, src agentstate.Source) (notes []string) {
+	t.Helper()
+	for r, err := range src.Records(t.Context(), nil) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, ok := r.(*pb.Completeness); ok {
+			notes = agentstate.Notes(st)
+		}
+	}
+	return notes
 }
 
 // Apply replays src into dst, with these keys approved, and a new journal.
