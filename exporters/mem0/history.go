@@ -143,6 +143,14 @@ func (s *Store) today(have, from map[string]layout) error {
 	return nil
 }
 
+// madeToday says that a history of other columns than today's is made in those.
+func (l layout) madeToday() []string {
+	if l.Columns == nil {
+		return nil
+	}
+	return []string{fmt.Sprintf("%s is made in today's columns; the state's has %s. The release that made that one may not read it: mem0 0.1.5 fails on one of today's and leaves it empty, 0.1.101 and later read it", l.File, strings.Join(l.Columns, ", "))}
+}
+
 // current makes of a row of an older history one of today's, as mem0 itself does when it opens one, which forgets
 // what it has no column for. Earlier names of columns are of what bears another name now.
 func current(vals map[string]any) (losses []fidelity.Loss) {

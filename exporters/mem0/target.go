@@ -38,6 +38,7 @@ type writer struct {
 	away    map[string]bool     // rows of collections that the target did not take: by place and id, or by the record's key
 
 	counters  sqlitefile.Counters
+	notes     []string             // what a person should know of what arrives
 	positions map[string]positions // of histories by place, of those that were looked at
 }
 
@@ -112,6 +113,7 @@ func (w *writer) asState(from map[string]layout) error {
 		old, ok := w.layouts[place]
 		switch {
 		case !ok:
+			w.notes = append(w.notes, l.madeToday()...)
 			l.Columns = nil // what is made is today's
 			if l.Dims != 0 && w.run.Vectors != nil && !l.uses() {
 				l.Dims = w.dims
@@ -287,6 +289,9 @@ func (w *writer) Deferred() bool { return true }
 
 // Exact tells whether the state is of this runtime and flavor: then views are left out.
 func (w *writer) Exact() bool { return w.exact }
+
+// Notes say which releases do not read what arrives as it was, or as today's releases have it.
+func (w *writer) Notes() []string { return w.notes }
 
 // Labels tells whether a memory can be labelled: metadata has a place for it, in memories of other
 // runtimes. Those of mem0 itself stay as they are.
