@@ -157,6 +157,26 @@ func (a *app) replay(ctx context.Context, archive, target string, reviewed *repl
 	return &ran{rep, t.vectors, archive, target, journal, refused}, nil
 }
 
+// undoText is the command that takes a replay into target out again, as a shell can run it.
+func undoText(journal, target string) string {
+	word, full := urlWord(target)
+	text := fmt.Sprintf("undo: exitramp undo %s %s", shellWord(journal), word)
+	if !full {
+		text += "\n      TARGET is the URL that this replay was given, which is not printed in full: " + clean(exporters.Redact(target))
+	}
+	return text
+}
+
+// urlWord is the URL of a runtime in a command that is printed. One that is not printed in full is a variable, which exitramp refuses
+// as long as it is not set.
+func urlWord(rawURL string) (word string, full bool) {
+	shown := exporters.Redact(rawURL)
+	if strings.Contains(shown, exporters.Hidden) || strings.Contains(shown, "…") || strings.Contains(rawURL, "#") {
+		return `"$TARGET"`, false
+	}
+	return shellWord(shown), true
+}
+
 // reviewed is the plan that is replayed, nil where there is none, and the archive and the target that are
 // meant: given, or as the plan has them.
 func (f *replayFlags) reviewed(archive, target, planPath string) (_ *replay.PlanFile, from, to string, err error) {

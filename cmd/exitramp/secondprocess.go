@@ -15,7 +15,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/exitramp/exitramp/context/replay"
-	"github.com/exitramp/exitramp/exporters"
 )
 
 // anew runs this program, started anew: it shares no memory with this one. code is below 0 where a signal ended it.
@@ -55,7 +54,7 @@ func (a *app) replayed(c *cobra.Command, r *ran, f *replayFlags) error {
 		fmt.Fprintf(a.stdout, "read back by a second process:\n%s", back)
 	}
 	if r.rep.Actions[replay.Created] > 0 { // also those of an earlier attempt
-		fmt.Fprintf(a.stdout, "undo: exitramp undo %s %s\n", shellWord(r.journal), shellWord(exporters.Redact(r.target)))
+		fmt.Fprintln(a.stdout, undoText(r.journal, r.target))
 	}
 	return cmp.Or(left, err)
 }

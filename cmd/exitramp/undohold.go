@@ -59,9 +59,10 @@ func unnamed(err error, target, class string) error {
 	if !errors.Is(err, replay.ErrRenamed) {
 		return err
 	}
+	where, _ := urlWord(target)
 	return &exitError{
 		code: exitRefused, class: class, err: err,
-		hint: "exitramp list " + shellWord(exporters.Redact(target)) + " memoryspace shows what it is called there: put that key into the file in its place; where the replay brought nothing of it, leave the key out",
+		hint: "exitramp list " + where + " memoryspace shows what it is called there: put that key into the file in its place; where the replay brought nothing of it, leave the key out",
 	}
 }
 
