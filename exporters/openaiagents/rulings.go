@@ -140,36 +140,104 @@ func tools(i, raw responses.Object) (out []string) {
 	return out
 }
 
+// ruled finds rulings by what they are of: a run may wait with very many calls.
+type ruled struct {
+	all    []ruling
+	listed map[[2]string][]named // those that name a call, by agent and call
+	asked  map[string][]int      // those of one request
+	every  map[[3]string][]int   // those of every call, by agent, tool and server: the first of each kind, as ties go to the first
+}
+
+// A named call is in one of the lists of a ruling.
+type named struct {
+	ruling int
+	no     bool
+}
+
+// index makes the index of all.
+func index(all []ruling) *ruled {
+	x := &ruled{all, map[[2]string][]named{}, map[string][]int{}, map[[3]string][]int{}}
+	type sort struct {
+		of             [3]string
+		first, yes, no bool
+	}
+	seen := map[sort]bool{}
+	for i := range all {
+		r := &all[i]
+		for no, v := range []any{r.Approved, r.Rejected} {
+			list, _ := v.([]any)
+			for _, call := range list {
+				if id, ok := call.(string); ok {
+					x.listed[[2]string{r.agent, id}] = append(x.listed[[2]string{r.agent, id}], named{i, no == 1})
+				}
+			}
+		}
+		one := sort{[3]string{r.agent, r.tool, r.server}, r.first, r.Approved == true, r.Rejected == true}
+		switch {
+		case !one.yes && !one.no:
+		case r.request != "":
+			x.asked[r.request] = append(x.asked[r.request], i)
+		case r.tool != "" && !seen[one]:
+			seen[one] = true
+			x.every[one.of] = append(x.every[one.of], i)
+		}
+	}
+	return x
+}
+
+// about are the rulings that may say something of a call, in their order, and which of their lists name it: of approved calls, of
+// rejected ones.
+func (x *ruled) about(a *approval) (found []int, lists map[int][2]bool) {
+	lists = map[int][2]bool{}
+	for _, agent := range []string{"", a.by} {
+		for _, l := range x.listed[[2]string{agent, a.call}] {
+			in := lists[l.ruling]
+			in[0], in[1] = in[0] || !l.no, in[1] || l.no
+			lists[l.ruling], found = in, append(found, l.ruling)
+		}
+		for _, tool := range a.tools {
+			for _, server := range []string{"", a.server} {
+				found = append(found, x.every[[3]string{agent, tool, server}]...)
+			}
+		}
+	}
+	found = append(found, x.asked[a.call]...)
+	slices.Sort(found)
+	return slices.Compact(found), lists
+}
+
 // answer is what was said of a call, as releases that write its schema heed it: of this one, else of every call of its tool; in
 // older ones the other way round. What was said of calls of
 // its agent counts before what older releases kept for all agents, and yes before no. In JavaScript what those
 // kept of this one call counts before what its agent's record says of every call; two agents may have calls
 // of one id.
-func answer(all []ruling, a *approval) []byte {
+func answer(x *ruled, a *approval) []byte {
 	type said struct {
 		Approved bool   `json:"approved"`
 		Message  string `json:"message,omitempty"`
 	}
-	var found said
+	var says said
 	best, this, every, agents := 0, 5, 1, 4
 	if a.blanket {
 		this, every, agents = 1, 5, 10 // what is kept for its agent is asked first
 	}
-	for _, r := range all {
+	found, lists := x.about(a)
+	for _, i := range found {
+		r := &x.all[i]
 		if r.agent != "" && r.agent != a.by {
 			continue
 		}
 		asked := r.request != "" && r.request == a.call
 		tool := r.tool != "" && r.request == "" && slices.Contains(a.tools, r.tool) && (r.server == "" || r.server == a.server)
-		rank := func(v any) int { // 0: it says nothing of the call
-			if list, _ := v.([]any); a.call != "" && slices.Contains(list, any(a.call)) && (a.function || !r.shared) || asked && v == true {
+		rank := func(v any, listed bool) int { // 0: it says nothing of the call
+			if a.call != "" && listed && (a.function || !r.shared) || asked && v == true {
 				return this
 			} else if tool && v == true && (r.first || !a.owned) {
 				return every
 			}
 			return 0
 		}
-		yes, no := rank(r.Approved), rank(r.Rejected)
+		yes, no := rank(r.Approved, lists[i][0]), rank(r.Rejected, lists[i][1])
 		n := max(2*yes, 2*no-1)
 		switch {
 		case n == 0:
@@ -184,17 +252,17 @@ func answer(all []ruling, a *approval) []byte {
 		if n <= best {
 			continue
 		}
-		best, found = n, said{Approved: yes >= no}
-		if !found.Approved {
-			if found.Message = r.Python[a.call] + r.JS[a.call]; found.Message == "" && r.Rejected == true {
-				found.Message = r.PythonAll + r.JSAll
+		best, says = n, said{Approved: yes >= no}
+		if !says.Approved {
+			if says.Message = r.Python[a.call] + r.JS[a.call]; says.Message == "" && r.Rejected == true {
+				says.Message = r.PythonAll + r.JSAll
 			}
 		}
 	}
 	if best == 0 {
 		return nil
 	}
-	b, _ := json.Marshal(found)
+	b, _ := json.Marshal(says)
 	return b
 }
 

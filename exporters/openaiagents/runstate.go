@@ -78,7 +78,7 @@ func runStateAt(b []byte, depth int) (*runDoc, error) {
 	json.Unmarshal(step["data"], &data)
 	var list []responses.Object
 	json.Unmarshal(data["interruptions"], &list)
-	ruled, inside := rulings(o["context"]), nested(o["last_processed_response"], depth+1)
+	ruled, inside := index(rulings(o["context"])), nested(o["last_processed_response"], depth+1)
 	minor, _ := strconv.Atoi(strings.TrimPrefix(d.version, "1."))
 	for _, i := range list {
 		var raw responses.Object
