@@ -8,6 +8,7 @@ package replaybench
 import (
 	"context"
 	"fmt"
+	"iter"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -32,6 +33,16 @@ type discard struct{}
 
 func (discard) Begin(context.Context, *replay.Run) (replay.Writer, error) {
 	return discardWriter{}, nil
+}
+
+// Undo looks at what there is to undo.
+func (discard) Undo(_ context.Context, _ *replay.Run, created iter.Seq2[replay.Receipt, error], _ func(replay.Receipt)) error {
+	for _, err := range created {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 type discardWriter struct{}
@@ -130,6 +141,17 @@ func readBack(t testing.TB, path, journal string, got agentstate.Source) {
 	}
 }
 
+func undo(t testing.TB, journal string, dst replay.Target) {
+	j, err := replay.OpenJournal(journal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	if rep, err := replay.Undo(t.Context(), dst, j); err != nil || rep.Removed == 0 {
+		t.Fatal(err, rep)
+	}
+}
+
 // BenchmarkReplay gives each stage as a ratio to reading and decoding, pair by pair. Both run with the
 // collector's floor of the command.
 func BenchmarkReplay(b *testing.B) {
@@ -204,6 +226,8 @@ func TestMemoryHelper(t *testing.T) {
 		got := open(t, path)
 		defer got.Close()
 		readBack(t, path, path+".journal", got)
+	case "undo":
+		undo(t, path+".journal", discard{})
 	}
 }
 
@@ -224,7 +248,7 @@ func TestMemory(t *testing.T) {
 	peak := map[string][]int64{}
 	for _, n := range []int{100_000, 1_000_000} {
 		path := archive(t, dir, n)
-		for _, job := range []string{"read", "plan", "apply", "readback"} {
+		for _, job := range []string{"read", "plan", "apply", "readback", "undo"} {
 			cmd := exec.Command(exe, "-test.run=^TestMemoryHelper$", "-test.count=1")
 			cmd.Env = append(os.Environ(), "EXITRAMP_MEMORY_JOB="+job, "EXITRAMP_MEMORY_ARCHIVE="+path)
 			began := time.Now()

@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -183,34 +184,36 @@ func (rt *Runtime) fail(op, when, key string) error {
 }
 
 // Undo removes what the run created and nobody has changed since.
-func (rt *Runtime) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
-	var left []replay.Receipt
-	for _, rc := range created {
-		if err := rt.fail("undo", "before", rc.Key); err != nil {
-			return left, err
+func (rt *Runtime) Undo(_ context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	for rc, err := range created {
+		if err == nil {
+			err = rt.fail("undo", "before", rc.Key)
+		}
+		if err != nil {
+			return err
 		}
 		rt.mu.Lock()
-		it := rt.written(run.ID, rc.Key)
-		if it == nil && rc.Target != "" {
-			it = rt.byKey[rc.Target]
+		it := rt.byKey[rc.Target]
+		if it == nil { // in doubt, or somebody gave it another id
+			it = rt.written(run.ID, rc.Key)
 		}
 		switch {
 		case it == nil: // never came, or somebody removed it
 		case rc.Version != "" && rc.Version != version(it), rc.Version == "" && it.rev > 0:
 			rc.Why = "changed since it was written"
-			left = append(left, rc)
+			leave(rc)
 		default:
 			rt.drop(it)
 		}
 		rt.mu.Unlock()
 	}
-	return left, nil
+	return nil
 }
 
 // drop is called with the lock held.
 func (rt *Runtime) drop(it *item) {
 	delete(rt.byKey, it.rec.GetMeta().GetKey())
-	for i, h := range rt.held {
+	for i, h := range slices.Backward(rt.held) { // the last one is the first to go
 		if h == it {
 			rt.held = append(rt.held[:i:i], rt.held[i+1:]...)
 			return

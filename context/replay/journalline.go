@@ -13,7 +13,6 @@ import (
 	"hash/maphash"
 	"io"
 	"iter"
-	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -104,7 +103,13 @@ func (j *Journal) enter(l line, at int64, done []byte) error {
 }
 
 // all yields what is known of each key, in the order of the file. The journal must not change meanwhile.
-func (j *Journal) all() iter.Seq2[keyed, error] {
+func (j *Journal) all() iter.Seq2[keyed, error] { return j.known((*diskmap.Map).All, 1) }
+
+// backward is all from the end of the file.
+func (j *Journal) backward() iter.Seq2[keyed, error] { return j.known((*diskmap.Map).Backward, -1) }
+
+// known yields what is known of each key in the order of index, in which the places in the file grow; way -1: they shrink.
+func (j *Journal) known(order func(*diskmap.Map) iter.Seq2[diskmap.Entry, error], way int) iter.Seq2[keyed, error] {
 	return func(yield func(keyed, error) bool) {
 		index, err := j.indexed()
 		if err != nil {
@@ -115,16 +120,8 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 		for k, e := range j.intents {
 			open = append(open, keyed{k, &e})
 		}
-		slices.SortFunc(open, func(a, b keyed) int { return cmp.Compare(a.entry.at, b.entry.at) })
-		before := func(at int64) bool { // the intents before it
-			for ; len(open) > 0 && open[0].entry.at < at; open = open[1:] {
-				if !yield(open[0], nil) {
-					return false
-				}
-			}
-			return true
-		}
-		for x, err := range index.All() {
+		slices.SortFunc(open, func(a, b keyed) int { return way * cmp.Compare(a.entry.at, b.entry.at) })
+		for x, err := range order(index) {
 			var e entry
 			if err == nil {
 				e, err = decodeEntry(x.Key, x.Value, nil)
@@ -133,14 +130,20 @@ func (j *Journal) all() iter.Seq2[keyed, error] {
 				yield(keyed{}, err)
 				return
 			}
-			if !before(e.at) {
-				return
+			for ; len(open) > 0 && way*cmp.Compare(open[0].entry.at, e.at) < 0; open = open[1:] {
+				if !yield(open[0], nil) {
+					return
+				}
 			}
 			if _, again := j.intents[x.Key]; !again && !yield(keyed{x.Key, &e}, nil) {
 				return
 			}
 		}
-		before(math.MaxInt64)
+		for _, x := range open {
+			if !yield(x, nil) {
+				return
+			}
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -38,17 +39,20 @@ func (f fileTarget) Begin(_ context.Context, run *replay.Run) (replay.Writer, er
 }
 
 // Undo removes what the run wrote.
-func (f fileTarget) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+func (f fileTarget) Undo(_ context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], _ func(replay.Receipt)) error {
 	ls, err := f.lines()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	gone := map[string]bool{}
-	for _, rc := range created {
+	for rc, err := range created {
+		if err != nil {
+			return err
+		}
 		gone[run.ID+" "+rc.Key] = true
 	}
 	ls = slices.DeleteFunc(ls, func(l string) bool { return gone[l] })
-	return nil, os.WriteFile(f.path, []byte(strings.Join(ls, "\n")+"\n"), 0o600)
+	return os.WriteFile(f.path, []byte(strings.Join(ls, "\n")+"\n"), 0o600)
 }
 
 type fileWriter struct {

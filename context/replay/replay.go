@@ -5,6 +5,7 @@ package replay
 
 import (
 	"context"
+	"iter"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
@@ -168,12 +169,12 @@ type Labeler interface {
 }
 
 // An Undoer is a Target that can remove what one run created, and nothing else. It gets the
-// receipts of the whole run, the last one first. A receipt without Target is in doubt: the run was
-// broken off while it was written, and the driver looks for it by run and key. What is not there
-// is not an error: a receipt of it may come back whose Why is Gone. Records that were changed since stay,
-// and their receipts come back. An error that is ErrUntouched says that all is as it was.
+// receipts of the whole run, the last one first; they come from the disk, each time that they are ranged over. A receipt
+// without Target is in doubt: the run was broken off while it was written, and the driver looks for it by run and key. What is
+// not there is not an error: a receipt of it may be given to leave with a Why that is Gone. Records that were changed since
+// stay, and leave gets their receipts, each once, with the reason. An error that is ErrUntouched says that all is as it was.
 type Undoer interface {
-	Undo(ctx context.Context, run *Run, created []Receipt) (left []Receipt, err error)
+	Undo(ctx context.Context, run *Run, created iter.Seq2[Receipt, error], leave func(Receipt)) error
 }
 
 // Gone is why an Undo neither took a record out nor left it: it was not there any more.

@@ -1,10 +1,11 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 )
@@ -25,6 +26,18 @@ func (r *UndoReport) kind(rc Receipt) {
 		r.Kinds = map[string]uint64{}
 	}
 	r.Kinds[agentstate.KindOfKey(rc.Key)]++
+}
+
+// stays takes what a target left of what was counted as removed.
+func (r *UndoReport) stays(rc Receipt) {
+	if rc.Target != "" && r.Removed > 0 {
+		r.Removed--
+	}
+	if rc.Why == Gone {
+		r.Gone++
+	} else {
+		r.leave(rc)
+	}
 }
 
 func (r *UndoReport) leave(rc Receipt) {
@@ -75,19 +88,13 @@ func PlanUndo(j *Journal) (*UndoReport, error) {
 		return nil, fmt.Errorf("%w: %s: %w", ErrJournal, j.path, ErrUndone)
 	}
 	rep := &UndoReport{Again: j.undoing}
-	created, err := j.created(rep)
-	for _, rc := range created {
-		if rc.Target != "" {
-			rep.Removed++
-		}
-	}
-	return rep, err
+	return rep, j.count(rep)
 }
 
 // Undo removes exactly what the run of j made in dst, and names what it left: records that were
 // changed since, and records that were there before and got more. dst must be an Undoer. A run that
-// was broken off can be undone too; one whose undo took something out and failed can only be undone. Undo takes memory for each record: with all
-// that a driver notes of it some 700 bytes, and at its peak twice that.
+// was broken off can be undone too; one whose undo took something out and failed can only be undone.
+// It takes the same memory whatever the run wrote.
 func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	u, ok := dst.(Undoer)
 	switch {
@@ -103,8 +110,7 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 		return nil, err
 	}
 	rep := &UndoReport{}
-	created, err := j.created(rep)
-	if err != nil {
+	if err := j.count(rep); err != nil {
 		return nil, err
 	}
 	run := &Run{
@@ -126,28 +132,12 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 			return nil, err
 		}
 	}
-	left, err := u.Undo(ctx, run, created)
-	if err != nil {
+	if err := u.Undo(ctx, run, j.created(), rep.stays); err != nil {
 		err = fmt.Errorf("%w: undo: %w", ErrTarget, err)
 		if !rep.Again && errors.Is(err, ErrUntouched) {
 			err = errors.Join(err, j.write(line{Untouched: true}))
 		}
 		return nil, err
-	}
-	for _, rc := range created {
-		if rc.Target != "" {
-			rep.Removed++
-		}
-	}
-	for _, rc := range left {
-		if rc.Target != "" && rep.Removed > 0 {
-			rep.Removed--
-		}
-		if rc.Why == Gone {
-			rep.Gone++
-		} else {
-			rep.leave(rc)
-		}
 	}
 	if err := j.write(line{Undone: true}); err != nil {
 		return rep, err
@@ -155,40 +145,66 @@ func Undo(ctx context.Context, dst Target, j *Journal) (*UndoReport, error) {
 	return rep, j.sync()
 }
 
-// created are the receipts of what the run made or may have made, the last one first.
-func (j *Journal) created(rep *UndoReport) ([]Receipt, error) {
-	var out []Receipt
-	if j.blameless() {
-		return nil, nil
-	}
-	for x, err := range j.all() {
-		if err != nil {
-			return nil, err
-		}
-		e := x.entry
-		if e.done == nil { // the intent is all that is known
-			rc := Receipt{Key: x.key, Action: Created, Why: "in doubt: the run was broken off"}
-			if e.as != "" {
-				rc.Key = e.as
-			}
-			rep.InDoubt++
-			out = append(out, rc)
-			continue
-		}
-		rc, err := e.done.receipt()
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
-		}
-		switch rc.Action {
-		case Created:
-			rep.kind(rc)
-			rc.Losses = nil // no undo asks for them, and there may be several a record
-			out = append(out, rc)
-		case Updated:
+// count counts what the run made, and takes all of it for what an undo removes.
+func (j *Journal) count(rep *UndoReport) error {
+	for rc, err := range j.wrote() {
+		switch {
+		case err != nil:
+			return err
+		case rc.Action == Updated:
 			rc.Why = "was there before, and what it held then is not known"
 			rep.leave(rc)
+		case rc.Target == "" && rc.Why == inDoubt:
+			rep.InDoubt++
+		default:
+			rep.kind(rc)
+			if rc.Target != "" {
+				rep.Removed++
+			}
 		}
 	}
-	slices.Reverse(out)
-	return out, nil
+	return nil
+}
+
+// created yields the receipts of what the run made or may have made, the last one first.
+func (j *Journal) created() iter.Seq2[Receipt, error] {
+	return func(yield func(Receipt, error) bool) {
+		for rc, err := range j.wrote() {
+			if rc.Losses = nil; rc.Action == Updated { // no undo asks for losses, and there may be several a record
+				continue
+			}
+			if !yield(rc, err) {
+				return
+			}
+		}
+	}
+}
+
+const inDoubt = "in doubt: the run was broken off"
+
+// wrote yields the receipts of what the run made, may have made, or updated, the last one first.
+func (j *Journal) wrote() iter.Seq2[Receipt, error] {
+	return func(yield func(Receipt, error) bool) {
+		if j.blameless() {
+			return
+		}
+		for x, err := range j.backward() {
+			var rc Receipt
+			switch {
+			case err != nil:
+			case x.entry.done == nil: // the intent is all that is known
+				rc = Receipt{Key: cmp.Or(x.entry.as, x.key), Action: Created, Why: inDoubt}
+			default:
+				if rc, err = x.entry.done.receipt(); err != nil {
+					err = fmt.Errorf("%w: %w", ErrJournal, err)
+				}
+			}
+			if err == nil && rc.Action != Created && rc.Action != Updated {
+				continue
+			}
+			if !yield(rc, err) || err != nil {
+				return
+			}
+		}
+	}
 }

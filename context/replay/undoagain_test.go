@@ -3,6 +3,7 @@ package replay_test
 import (
 	"context"
 	"errors"
+	"iter"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/memstate"
@@ -17,22 +18,27 @@ type halting struct {
 
 var errHalt = errors.New("the login ended")
 
-func (h *halting) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	for i, rc := range created {
-		if h.after > 0 && i == h.after {
-			return nil, errHalt
+func (h *halting) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	i := 0
+	for rc, err := range created {
+		if err == nil && h.after > 0 && i == h.after {
+			err = errHalt
 		}
-		before := h.Len()
-		l, err := h.Runtime.Undo(ctx, run, []replay.Receipt{rc})
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if left = append(left, l...); len(l) == 0 && h.Len() == before {
+		i++
+		before, stays := h.Len(), false
+		one := func(yield func(replay.Receipt, error) bool) { yield(rc, nil) }
+		if err := h.Runtime.Undo(ctx, run, one, func(rc replay.Receipt) { stays = true; leave(rc) }); err != nil {
+			return err
+		}
+		if !stays && h.Len() == before {
 			rc.Why = replay.Gone
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return left, nil
+	return nil
 }
 
 // TestUndoAgain: an undo that follows one that was broken off does not say that what that one took out was gone before.
@@ -107,6 +113,6 @@ func TestUndoUntouched(t *testing.T) {
 // locked is a target that nobody may write to.
 type locked struct{ *halting }
 
-func (locked) Undo(context.Context, *replay.Run, []replay.Receipt) ([]replay.Receipt, error) {
-	return nil, replay.Untouched(errHalt)
+func (locked) Undo(context.Context, *replay.Run, iter.Seq2[replay.Receipt, error], func(replay.Receipt)) error {
+	return replay.Untouched(errHalt)
 }

@@ -5,44 +5,67 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"io/fs"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
-// came are the records of a target that a run brought, by hash of their keys there.
+// came are the records of a target that a run brought, by their keys there.
 type came struct {
-	seed         maphash.Seed
-	made, inside map[uint64]bool // by themselves, and maybe inside of others
+	made, inside *diskmap.Map // by themselves, and maybe inside of others
+	err          error        // of a look at them
 }
 
-func (j *Journal) came() (*came, error) {
-	c := &came{maphash.MakeSeed(), map[uint64]bool{}, map[uint64]bool{}}
+func (j *Journal) came() (c *came, err error) {
+	c = &came{}
+	defer func() {
+		if err != nil {
+			c.close()
+		}
+	}()
+	for _, m := range []**diskmap.Map{&c.made, &c.inside} {
+		if *m, err = diskmap.New(""); err != nil {
+			return nil, err
+		}
+	}
 	for x, err := range j.all() {
 		if err != nil {
 			return nil, err
 		}
-		e := x.entry
-		if e.done == nil { // in doubt
-			c.made[c.hash(cmp.Or(e.as, x.key))] = true
-			continue
+		rc, in := Receipt{Key: cmp.Or(x.entry.as, x.key)}, c.made // in doubt
+		if done := x.entry.done; done != nil {
+			if rc, err = done.receipt(); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrJournal, err)
+			}
+			switch rc.Action {
+			case Created, Updated:
+			case Skipped:
+				in = c.inside
+			default:
+				continue
+			}
 		}
-		rc, err := e.done.receipt()
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrJournal, err)
-		}
-		switch rc.Action {
-		case Created, Updated:
-			c.made[c.hash(rc.TargetKey())] = true
-		case Skipped:
-			c.inside[c.hash(rc.TargetKey())] = true
+		if _, err := in.Add(rc.TargetKey(), nil); err != nil {
+			return nil, err
 		}
 	}
 	return c, nil
 }
 
-func (c *came) hash(key string) uint64 { return maphash.String(c.seed, key) }
+func (c *came) close() {
+	for _, m := range []*diskmap.Map{c.made, c.inside} {
+		if m != nil {
+			m.Close()
+		}
+	}
+}
+
+func (c *came) has(in *diskmap.Map, key string) bool {
+	_, ok, err := in.View(key)
+	c.err = cmp.Or(c.err, err)
+	return ok
+}
 
 // brought tells whether an undo of the run would take r out: by itself, with what it belongs to, or with what
 // it is a reading of. Of a record inside of others that does not say of which, it is taken for granted.
@@ -50,11 +73,11 @@ func (c *came) brought(r agentstate.Record) bool {
 	m := r.GetMeta()
 	parent, of := belongs(r)
 	for _, k := range append([]string{m.GetKey(), parent, of}, m.GetViewOfKeys()...) {
-		if k != "" && c.made[c.hash(k)] {
+		if k != "" && c.has(c.made, k) {
 			return true
 		}
 	}
-	return len(c.made) > 0 && len(m.GetViewOfKeys()) == 0 && c.inside[c.hash(m.GetKey())]
+	return c.made.Len() > 0 && len(m.GetViewOfKeys()) == 0 && c.has(c.inside, m.GetKey())
 }
 
 // UnderHold names the records of a target that the run of j brought, and that are under a legal hold: by key, by
@@ -72,9 +95,13 @@ func UnderHold(ctx context.Context, target agentstate.Source, j *Journal, holds 
 	if err != nil {
 		return nil, err
 	}
+	defer ours.close()
 	rep, err := j.find(ctx, target, holds, ours.brought)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return &AliveReport{Keys: []string{}}, nil
+	case err == nil && ours.err != nil:
+		return nil, ours.err
 	}
 	return rep, err
 }

@@ -2,12 +2,16 @@ package replay_test
 
 import (
 	"context"
+	"fmt"
+	"iter"
 	"testing"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/fidelity"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/heappeak"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // leaky is a target that loses something of each record, and keeps what an undo is given.
@@ -21,9 +25,14 @@ func (l *leaky) Begin(ctx context.Context, run *replay.Run) (replay.Writer, erro
 	return leakyWriter{w}, err
 }
 
-func (l *leaky) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
-	l.undone = created
-	return l.Runtime.Undo(ctx, run, created)
+func (l *leaky) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	for rc, err := range created {
+		if err != nil {
+			return err
+		}
+		l.undone = append(l.undone, rc)
+	}
+	return l.Runtime.Undo(ctx, run, created, leave)
 }
 
 type leakyWriter struct{ replay.Writer }
@@ -49,5 +58,61 @@ func TestUndoMemory(t *testing.T) {
 		if len(rc.Losses) > 0 {
 			t.Fatalf("%s comes with %d losses", rc.Key, len(rc.Losses))
 		}
+	}
+}
+
+// forgetful is a target that takes all and keeps nothing but what an undo is given first and last.
+type forgetful struct {
+	answers
+	keys [2]string
+	n    int
+}
+
+func (f *forgetful) Undo(_ context.Context, _ *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	for range 2 { // it may be asked for again
+		f.n = 0
+		for rc, err := range created {
+			if err != nil {
+				return err
+			}
+			if f.n++; f.n == 1 {
+				f.keys[0] = rc.Key
+			}
+			f.keys[1] = rc.Key
+		}
+	}
+	for rc := range created {
+		rc.Why = replay.Gone
+		leave(rc)
+	}
+	return nil
+}
+
+// TestUndoFlat: an undo holds no receipts, whatever their number and whatever it leaves; they come from the last one to the first.
+func TestUndoFlat(t *testing.T) {
+	const n = 40_000
+	var rs []agentstate.Record
+	for i := range n {
+		rs = append(rs, &pb.Memory{Meta: meta("memory", fmt.Sprintf("%06d", i))})
+	}
+	path, dst := journal(t), &forgetful{answers: answers{replay.Receipt{Action: replay.Created, Target: "memory/x", Version: "1"}}}
+	mustRun(t, dst, memstate.Whole("x", rs...), path, replay.Options{})
+	j, err := replay.OpenJournal(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer j.Close()
+	var rep *replay.UndoReport
+	high := heappeak.Live(func() { rep, err = replay.Undo(t.Context(), dst, j) })
+	if err != nil || rep.Gone != n || rep.Removed != 0 || rep.Kinds["memory"] != n || dst.n != n {
+		t.Fatalf("%+v, %v, %d given", rep, err, dst.n)
+	}
+	if dst.keys != [2]string{fmt.Sprintf("memory/%06d", n-1), "memory/000000"} {
+		t.Errorf("given from %s to %s", dst.keys[0], dst.keys[1])
+	}
+	if high > 10<<20 {
+		t.Errorf("%d MiB for %d records", high>>20, n)
+	} else {
+		t.Logf("%d KiB", high>>10)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"net/http"
 	"time"
 
@@ -20,10 +21,10 @@ import (
 // Undo removes the events, records and policies that a run made, and a memory or policy engine that
 // it made once nothing else is in it. Actors and sessions go with their last event. A record that was
 // changed since stays, and so does a policy that somebody has set to decide.
-func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Service) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) (err error) {
 	c, err := s.connect(ctx)
 	if err != nil {
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
 	c.deleted.Store(false)
 	defer func() {
@@ -31,19 +32,24 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 			err = replay.Untouched(err)
 		}
 	}()
-	leave := func(rc replay.Receipt, why string) {
-		rc.Why = why
-		left = append(left, rc)
+	stays := func(rc replay.Receipt, why string) {
+		if why != "" {
+			rc.Why = why
+			leave(rc)
+		}
 	}
 	var memories, engines []replay.Receipt
 	there := map[string]bool{} // sessions and actors with events of the run; true: one was still there
-	for _, rc := range created {
+	for rc, rerr := range created {
+		if rerr != nil {
+			return rerr
+		}
 		kind, parts := agentstate.SplitKey(rc.Target)
 		why := ""
 		switch {
 		case rc.Target == "" && (agentstate.KindOfKey(rc.Key) == "principal" || agentstate.KindOfKey(rc.Key) == "conversation"):
 		case rc.Target == "":
-			leave(rc, "the run broke off while it was written: it may be there")
+			stays(rc, "the run broke off while it was written: it may be there")
 		case kind == "message" && len(parts) == 4:
 			why, err = c.deleteEvent(ctx, placed{parts[0], parts[1], parts[2]}, parts[3])
 			for _, k := range []string{agentstate.Key("conversation", parts[0], parts[1], parts[2]), agentstate.Key("principal", parts[0], parts[1])} {
@@ -64,38 +70,35 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created []replay.Re
 			engines = append(engines, rc)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if why != "" {
-			leave(rc, why)
-		}
+		stays(rc, why)
 	}
-	for _, rc := range created {
+	for rc, err := range created {
+		if err != nil {
+			return err
+		}
 		if had, ok := there[rc.Target]; ok && !had {
-			leave(rc, replay.Gone)
+			stays(rc, replay.Gone)
 		}
 	}
 	for _, rc := range memories {
 		_, parts := agentstate.SplitKey(rc.Target)
 		why, err := c.deleteMemory(ctx, parts[0])
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if why != "" {
-			leave(rc, why)
-		}
+		stays(rc, why)
 	}
 	for _, rc := range engines {
 		_, parts := agentstate.SplitKey(rc.Target)
 		why, err := c.undoEngine(ctx, parts[1], rc.Version, s.o.Settle)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if why != "" {
-			leave(rc, why)
-		}
+		stays(rc, why)
 	}
-	return left, nil
+	return nil
 }
 
 func gone(err error) bool {

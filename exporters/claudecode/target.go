@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -106,18 +107,26 @@ func (w *writer) Commit(ctx context.Context) error {
 
 // Undo removes the files that a run made. A session that went on since stays, and so does every
 // file that is another one by now.
-func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) Undo(_ context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) (err error) {
 	if err := h.sweep(run.ID); err != nil {
-		return nil, replay.Untouched(fmt.Errorf("claudecode: %w", err))
+		return replay.Untouched(fmt.Errorf("claudecode: %w", err))
 	}
-	said, taken := homefiles.MessagesOf(created), false
+	taken := false
 	defer func() {
 		if err != nil && !taken { // a file is taken out or it is not, and that of servers is replaced as a whole
 			err = replay.Untouched(err)
 		}
 	}()
+	said, err := homefiles.MessagesOf(created)
+	if err != nil {
+		return fmt.Errorf("claudecode: %w", err)
+	}
+	defer said.Close()
 	var servers []replay.Receipt
-	for _, rc := range created {
+	for rc, err := range created {
+		if err != nil {
+			return fmt.Errorf("claudecode: %w", err)
+		}
 		kind, parts := agentstate.SplitKey(rc.Target)
 		rel := ""
 		switch {
@@ -133,32 +142,34 @@ func (h *Home) Undo(_ context.Context, run *replay.Run, created []replay.Receipt
 		}
 		if kindOf(rel) != kind || !homefiles.Local(rel) {
 			rc.Why = "the journal names a place that is none of Claude Code's"
-			left = append(left, rc)
+			leave(rc)
 			continue
 		}
 		path, err := homefiles.Inside(h.root, h.place(rel))
 		if err != nil {
 			rc.Why = err.Error()
-			left = append(left, rc)
+			leave(rc)
 			continue
 		}
 		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyLines(path, said) })
 		if err != nil {
-			return nil, fmt.Errorf("claudecode: %w", err)
+			return fmt.Errorf("claudecode: %w", err)
 		}
 		said.File(rc.Target, why)
 		taken = taken || why == ""
 		if why != "" {
 			rc.Why = why
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	left = append(left, said.Left(created)...)
-	more, err := h.undoServers(run.ID, servers)
-	if err != nil {
-		return nil, fmt.Errorf("claudecode: %w", err)
+	err = said.Left(created, leave)
+	if err == nil {
+		err = h.undoServers(run.ID, servers, leave)
 	}
-	return append(left, more...), nil
+	if err != nil {
+		return fmt.Errorf("claudecode: %w", err)
+	}
+	return nil
 }
 
 // sweep takes away what attempts of the run that were killed have left: in the folder, and beside the file of servers.

@@ -327,16 +327,17 @@ func (w *writer) server(ctx context.Context, s *pb.ToolServer) (replay.Receipt, 
 }
 
 // undoServers takes servers of a run out again. One that is another by now stays.
-func (h *Home) undoServers(run string, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) undoServers(run string, created []replay.Receipt, leave func(replay.Receipt)) error {
 	if len(created) == 0 {
-		return nil, nil
+		return nil
 	}
 	f, err := h.openServers()
 	if err != nil {
-		for i := range created {
-			created[i].Why = err.Error()
+		for _, rc := range created {
+			rc.Why = err.Error()
+			leave(rc)
 		}
-		return created, nil
+		return nil
 	}
 	for _, rc := range created {
 		_, parts := agentstate.SplitKey(rc.Target)
@@ -346,7 +347,7 @@ func (h *Home) undoServers(run string, created []replay.Receipt) (left []replay.
 		have := f.get(parts[0], parts[1])
 		if len(have) == 0 {
 			rc.Why = replay.Gone
-			left = append(left, rc)
+			leave(rc)
 			continue
 		}
 		if version, _, _ := strings.Cut(rc.Version, "+"); serverDigest(compact(have)) == version || serverDigest(have) == version {
@@ -354,8 +355,8 @@ func (h *Home) undoServers(run string, created []replay.Receipt) (left []replay.
 			continue
 		}
 		rc.Why = "the server is another one by now"
-		left = append(left, rc)
+		leave(rc)
 	}
 	f.pruneMade(created)
-	return left, f.commit(run)
+	return f.commit(run)
 }

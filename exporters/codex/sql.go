@@ -31,7 +31,7 @@ func (d *database) find(ctx context.Context, t *table, target string, cols []str
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
 	var out []any
-	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
+	err := d.Each(ctx, q, args, func(r []any) error {
 		have := []string{parts[0], parts[1]}
 		for i := range t.key {
 			have = append(have, asText(r[1+i]))

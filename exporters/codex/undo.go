@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,26 +13,37 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/receipts"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
 )
 
 // Undo removes the rows and files that a run made. A session that went on since stays, and so does every file
 // that is another one by now.
-func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) (err error) {
 	if err := errors.Join(homefiles.Sweep(h.root, ".", run.ID), sqlitefile.DropLeftBelow(ctx, h.root)); err != nil {
-		return nil, replay.Untouched(fmt.Errorf("codex: %w", err))
+		return replay.Untouched(fmt.Errorf("codex: %w", err))
 	}
-	if left, err = h.undoRows(ctx, run, created); err != nil {
-		return nil, fmt.Errorf("codex: %w", err)
+	if err := h.undoRows(ctx, run, created, leave); err != nil {
+		return fmt.Errorf("codex: %w", err)
 	}
-	said := homefiles.MessagesOf(created)
-	taken := slices.ContainsFunc(created, func(rc replay.Receipt) bool { _, _, row := rowOf(rc.Target); return row })
+	taken, err := receipts.Any(created, func(rc replay.Receipt) bool { _, _, row := rowOf(rc.Target); return row })
+	if err != nil {
+		return fmt.Errorf("codex: %w", err)
+	}
 	defer func() {
 		if err != nil && !taken { // a file is taken out or it is not
 			err = replay.Untouched(err)
 		}
 	}()
-	for _, rc := range created {
+	said, err := homefiles.MessagesOf(created)
+	if err != nil {
+		return fmt.Errorf("codex: %w", err)
+	}
+	defer said.Close()
+	for rc, err := range created {
+		if err != nil {
+			return fmt.Errorf("codex: %w", err)
+		}
 		kind, parts := agentstate.SplitKey(rc.Target)
 		if _, _, row := rowOf(rc.Target); row || rc.Target == "" || kind == "message" || len(parts) != 1 {
 			continue
@@ -40,21 +52,24 @@ func (h *Home) Undo(ctx context.Context, run *replay.Run, created []replay.Recei
 		path, perr := homefiles.Inside(h.root, rel)
 		if perr != nil || kindOf(rel) != kind {
 			rc.Why = "the journal names a place that is none of Codex's"
-			left = append(left, rc)
+			leave(rc)
 			continue
 		}
 		why, err := homefiles.Undo(h.root, path, rc.Version, func() bool { return onlyItems(path, said) })
 		if err != nil {
-			return nil, fmt.Errorf("codex: %w", err)
+			return fmt.Errorf("codex: %w", err)
 		}
 		said.File(rc.Target, why)
 		taken = taken || why == ""
 		if why != "" {
 			rc.Why = why
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return append(left, said.Left(created)...), nil
+	if err := said.Left(created, leave); err != nil {
+		return fmt.Errorf("codex: %w", err)
+	}
+	return nil
 }
 
 // onlyItems tells whether a rollout that was made of mapped fields still holds only what the run wrote.
@@ -86,41 +101,44 @@ func onlyItems(path string, said *homefiles.Messages) bool {
 
 // undoRows removes the rows that a run made, and then the databases that it made and nobody filled
 // since.
-func (h *Home) undoRows(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (h *Home) undoRows(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	w := h.writer(&replay.Run{ID: run.ID, From: run.From})
 	defer w.Close()
-	left, made, err := w.takeOut(ctx, created)
+	made, err := w.takeOut(ctx, created, leave)
 	if err != nil {
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
 	open := len(w.dbs)
 	if err := w.commitRows(ctx); err != nil {
 		if sqlitefile.RolledBack(err) && len(w.dbs) == open { // the first
 			err = replay.Untouched(err)
 		}
-		return nil, err
+		return err
 	}
 	for _, rc := range made {
 		rel, _, _ := rowOf(rc.Target)
 		why, err := h.removeDB(ctx, rel)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if why != "" {
 			rc.Why = why
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return left, nil
+	return nil
 }
 
 // takeOut is undoRows before its commit. made are the receipts of databases, which are still to be undone.
-func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, made []replay.Receipt, err error) {
-	leave := func(rc replay.Receipt, why string) {
+func (w *writer) takeOut(ctx context.Context, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) (made []replay.Receipt, err error) {
+	stays := func(rc replay.Receipt, why string) {
 		rc.Why = why
-		left = append(left, rc)
+		leave(rc)
 	}
-	for _, rc := range created {
+	for rc, err := range created {
+		if err != nil {
+			return nil, err
+		}
 		rel, table, ok := rowOf(rc.Target)
 		if !ok {
 			continue
@@ -128,10 +146,10 @@ func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, m
 		path, perr := homefiles.Inside(w.Root, rel)
 		switch {
 		case perr != nil:
-			leave(rc, perr.Error())
+			stays(rc, perr.Error())
 			continue
 		case sqlitefile.Missing(path):
-			leave(rc, replay.Gone)
+			stays(rc, replay.Gone)
 			continue
 		case table == counters: // a counter never goes back
 			continue
@@ -141,25 +159,25 @@ func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, m
 		}
 		s, err := w.schema(ctx, rel)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		d, err := w.openDB(ctx, rel, s)
 		if errors.Is(err, ErrSchema) {
-			leave(rc, "Codex has changed the schema since the run")
+			stays(rc, "Codex has changed the schema since the run")
 			continue
 		}
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		why, err := d.remove(ctx, s.table(table), rc)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if why != "" {
-			leave(rc, why)
+			stays(rc, why)
 		}
 	}
-	return left, made, nil
+	return made, nil
 }
 
 // rowOf are the database and the table of a receipt; no table: the database itself.
@@ -188,8 +206,8 @@ func (d *database) remove(ctx context.Context, t *table, rc replay.Receipt) (why
 	if sqlitefile.Digest(r[1:]...) != rc.Version {
 		return "changed since the run", nil
 	}
-	_, err = d.Conn.ExecContext(ctx, "DELETE FROM "+quote(t.name)+" WHERE rowid = ?", r[0])
-	return "", d.Wrap(err)
+	_, err = d.Put(ctx, "DELETE FROM "+quote(t.name)+" WHERE rowid = ?", r[0])
+	return "", err
 }
 
 // removeDB removes a database that holds no row.

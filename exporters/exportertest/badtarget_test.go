@@ -3,10 +3,12 @@ package exportertest
 import (
 	"context"
 	"errors"
+	"iter"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -24,11 +26,22 @@ func (t *target) Begin(ctx context.Context, run *replay.Run) (replay.Writer, err
 	return t.begin(ctx, t.Runtime, run)
 }
 
-func (t *target) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
+func (t *target) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	if t.undo == nil {
-		return t.Runtime.Undo(ctx, run, created)
+		return t.Runtime.Undo(ctx, run, created, leave)
 	}
-	return t.undo(ctx, t.Runtime, run, created)
+	var rcs []replay.Receipt
+	for rc, err := range created {
+		if err != nil {
+			return err
+		}
+		rcs = append(rcs, rc)
+	}
+	left, err := t.undo(ctx, t.Runtime, run, rcs)
+	for _, rc := range left {
+		leave(rc)
+	}
+	return err
 }
 
 // targeted is a harness with a target that edit spoils; nil: a good one.
@@ -195,37 +208,37 @@ func badTargets() map[string][]Harness {
 		"target: undo": {
 			targeted(plain, func(t *target) { // forgets one
 				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
-					return rt.Undo(ctx, run, created[:max(0, len(created)-1)])
+					return drivertest.Undo(ctx, rt, run, created[:max(0, len(created)-1)])
 				}
 			}),
 			targeted(plain, func(t *target) { // says that it took nothing out, and took some
 				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
 					if ctx.Err() == nil {
-						return rt.Undo(ctx, run, created)
+						return drivertest.Undo(ctx, rt, run, created)
 					}
-					_, err := rt.Undo(ctx, run, created[:min(1, len(created))])
+					_, err := drivertest.Undo(ctx, rt, run, created[:min(1, len(created))])
 					return nil, errors.Join(err, replay.Untouched(ctx.Err()))
 				}
 			}),
 			targeted(plain, func(t *target) { // removes what was changed too
 				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
-					left, err := rt.Undo(ctx, run, created)
+					left, err := drivertest.Undo(ctx, rt, run, created)
 					if err != nil {
 						return nil, err
 					}
 					for i := range left {
 						left[i].Version = "1"
 					}
-					_, err = rt.Undo(ctx, run, left)
+					_, err = drivertest.Undo(ctx, rt, run, left)
 					return nil, err
 				}
 			}),
 			targeted(plain, func(t *target) { // removes what it finds, whoever made it
 				t.undo = func(ctx context.Context, rt *memstate.Runtime, run *replay.Run, created []replay.Receipt) ([]replay.Receipt, error) {
 					if len(created) > 0 {
-						return rt.Undo(ctx, run, created)
+						return drivertest.Undo(ctx, rt, run, created)
 					}
-					_, err := rt.Undo(ctx, run, []replay.Receipt{{Key: "memory/ada/0001", Target: "memory/ada/0001", Version: "0"}})
+					_, err := drivertest.Undo(ctx, rt, run, []replay.Receipt{{Key: "memory/ada/0001", Target: "memory/ada/0001", Version: "0"}})
 					return nil, err
 				}
 			}),

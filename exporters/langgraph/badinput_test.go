@@ -165,7 +165,7 @@ func TestLocked(t *testing.T) {
 	if _, err := tryApply(t, locked, m, false); !errors.Is(err, ErrLocked) || !errors.Is(err, replay.ErrTarget) {
 		t.Errorf("replay: %v", err)
 	}
-	if _, err := locked.Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Target: "conversation/x"}}); !errors.Is(err, ErrLocked) || !errors.Is(err, replay.ErrUntouched) {
+	if _, err := drivertest.Undo(t.Context(), locked, &replay.Run{}, []replay.Receipt{{Target: "conversation/x"}}); !errors.Is(err, ErrLocked) || !errors.Is(err, replay.ErrUntouched) {
 		t.Errorf("undo: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -22,7 +23,7 @@ func TestClosed(t *testing.T) {
 			}
 			_, preflight := s.Preflight(t.Context())
 			_, plan := s.Begin(t.Context(), &replay.Run{DryRun: true, From: &pb.Origin{}})
-			_, undo := s.Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Target: "x"}})
+			_, undo := drivertest.Undo(t.Context(), s, &replay.Run{}, []replay.Receipt{{Target: "x"}})
 			for what, err := range map[string]error{"Records": readErr(t.Context(), s), "Preflight": preflight, "Begin": plan, "Undo": undo} {
 				if !errors.Is(err, fs.ErrClosed) {
 					t.Errorf("%s after Close: %v", what, err)

@@ -202,7 +202,7 @@ func TestCross(t *testing.T) {
 			if d := cmp.Diff(want, meaning(t, must(drivertest.Export(t, home)))); d != "" {
 				t.Errorf("meaning differs after the way back:\n%.4000s", d)
 			}
-			left, err := there.Undo(t.Context(), nil, created(done))
+			left, err := drivertest.Undo(t.Context(), there, nil, created(done))
 			if err != nil || len(left) > 0 {
 				t.Errorf("undo left %v: %v", left, err)
 			}

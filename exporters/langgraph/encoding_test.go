@@ -37,7 +37,7 @@ func TestEncoding(t *testing.T) {
 	if n := actions(done); n["create"] != 1 {
 		t.Errorf("back: %v", n)
 	}
-	if left, err := postgres(t, latin).Undo(t.Context(), &replay.Run{}, created(done)); err != nil || len(left) > 0 {
+	if left, err := drivertest.Undo(t.Context(), postgres(t, latin), &replay.Run{}, created(done)); err != nil || len(left) > 0 {
 		t.Errorf("undo: %v %v", left, err)
 	}
 	if rows := pgtest.Rows(t, latin, "SELECT key FROM store"); len(rows) > 0 {

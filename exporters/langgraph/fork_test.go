@@ -207,7 +207,7 @@ func TestBranchVersionsGoOn(t *testing.T) {
 // A run that made nothing is undone, though there is no database.
 func TestUndoOfNothing(t *testing.T) {
 	p := filepath.Join(t.TempDir(), "none.sqlite")
-	left, err := SQLite(p).Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Key: "memory/x", Action: replay.Created}})
+	left, err := drivertest.Undo(t.Context(), SQLite(p), &replay.Run{}, []replay.Receipt{{Key: "memory/x", Action: replay.Created}})
 	if _, stat := os.Stat(p); err != nil || left != nil || !os.IsNotExist(stat) {
 		t.Errorf("left %v, error %v, file %v", left, err, stat)
 	}

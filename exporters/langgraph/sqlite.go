@@ -2,7 +2,6 @@ package langgraph
 
 import (
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
 	"os"
@@ -20,8 +19,7 @@ import (
 // sqliteDB reads one SQLite file in one transaction.
 type sqliteDB struct {
 	*sqlitefile.DB
-	f     facts
-	stmts map[string]*sql.Stmt // prepared and not in use
+	f facts
 }
 
 func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB, error) {
@@ -35,7 +33,7 @@ func openSQLite(ctx context.Context, path string, wait time.Duration) (*sqliteDB
 		}
 		return nil, err
 	}
-	d := &sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{
+	d := &sqliteDB{DB: db, f: facts{
 		engine: "sqlite", location: valid(path), account: valid(path), access: "whole database file",
 		observer: "uid " + strconv.Itoa(os.Getuid()), basis: "process", notes: db.Notes, labels: db.Labels,
 	}}
@@ -64,17 +62,7 @@ func ofServer(path string) bool {
 
 func (d *sqliteDB) facts() facts { return d.f }
 
-func (d *sqliteDB) closeStatements() {
-	for _, st := range d.stmts {
-		st.Close()
-	}
-	clear(d.stmts)
-}
-
-func (d *sqliteDB) close() error {
-	d.closeStatements()
-	return own(d.Close())
-}
+func (d *sqliteDB) close() error { return own(d.Close()) }
 
 func (d *sqliteDB) check() error { return own(d.Check()) }
 
@@ -114,45 +102,24 @@ func (d *sqliteDB) query(ctx context.Context, q string, args ...any) ([][]cell, 
 	return out, err
 }
 
-func (d *sqliteDB) rows(ctx context.Context, q string, args []any, fn func([]any) (bool, error)) error {
-	st := d.stmts[q]
-	delete(d.stmts, q) // one statement, one result at a time
-	if st == nil {
-		var err error
-		if st, err = d.Conn.PrepareContext(ctx, q); err != nil {
-			return d.wrap(err)
+var errEnough = errors.New("no more rows are wanted")
+
+func (d *sqliteDB) rows(ctx context.Context, q string, args []any, fn func([]any) (stop bool, err error)) error {
+	var inner error
+	err := d.Each(ctx, q, args, func(v []any) error {
+		stop, err := fn(v)
+		if inner = err; stop && err == nil {
+			return errEnough
 		}
+		return err
+	})
+	switch {
+	case inner != nil:
+		return inner
+	case err == errEnough:
+		return nil
 	}
-	defer func() {
-		if d.stmts == nil || d.stmts[q] != nil || len(d.stmts) > 100 {
-			st.Close()
-			return
-		}
-		d.stmts[q] = st
-	}()
-	rows, err := st.QueryContext(ctx, args...)
-	if err != nil {
-		return d.wrap(err)
-	}
-	defer rows.Close()
-	names, err := rows.Columns()
-	if err != nil {
-		return d.wrap(err)
-	}
-	v, p := make([]any, len(names)), make([]any, len(names))
-	for i := range v {
-		p[i] = &v[i]
-	}
-	for rows.Next() {
-		clear(v)
-		if err := rows.Scan(p...); err != nil {
-			return d.wrap(err)
-		}
-		if stop, err := fn(v); stop || err != nil {
-			return err
-		}
-	}
-	return d.wrap(rows.Err())
+	return d.wrap(err)
 }
 
 func (d *sqliteDB) tables(ctx context.Context) (map[string]*table, error) {
@@ -233,7 +200,9 @@ func (d *sqliteDB) scan(ctx context.Context, t *table, prefix, after []cell, fn 
 	if len(where) > 0 {
 		q += " WHERE " + strings.Join(where, " AND ")
 	}
-	q += " ORDER BY " + strings.Join(order, ", ")
+	if len(prefix) < len(t.key) { // of one row SQLite would still plan an order, anew for some values
+		q += " ORDER BY " + strings.Join(order, ", ")
+	}
 	return d.rows(ctx, q, args, func(v []any) (bool, error) {
 		row := make([]cell, len(t.cols))
 		for i := range row {

@@ -2,7 +2,6 @@ package langgraph
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"io/fs"
 	"os"
@@ -15,7 +14,6 @@ import (
 // sqliteDest writes one SQLite file in one transaction.
 type sqliteDest struct {
 	sqliteDB
-	inserts map[string]*sql.Stmt
 }
 
 // together has no trips to share.
@@ -71,8 +69,7 @@ func (s *Store) openDest(ctx context.Context, dry bool) (dest, error) {
 		return nil, own(err)
 	}
 	return &sqliteDest{
-		sqliteDB: sqliteDB{DB: db, stmts: map[string]*sql.Stmt{}, f: facts{engine: "sqlite", location: s.path}},
-		inserts:  map[string]*sql.Stmt{},
+		sqliteDB: sqliteDB{DB: db, f: facts{engine: "sqlite", location: s.path}},
 	}, nil
 }
 
@@ -95,14 +92,11 @@ func (d *sqliteDest) insert(ctx context.Context, t *table, row map[string]cell) 
 		}
 	}
 	q := "INSERT INTO " + t.ident + " (" + strings.Join(cols, ", ") + ") VALUES (" + strings.Join(marks, ", ") + ") ON CONFLICT DO NOTHING"
-	st := d.inserts[q]
-	if st == nil {
-		var err error
-		if st, err = d.Conn.PrepareContext(ctx, q); err != nil {
-			return false, "", d.wrap(err)
-		}
-		d.inserts[q] = st
+	st, done, err := d.Prepared(ctx, q)
+	if err != nil {
+		return false, "", d.wrap(err)
 	}
+	defer done()
 	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return false, "", d.wrap(err)
@@ -199,10 +193,5 @@ func asWritten(t *table, row map[string]cell, digest string) bool {
 }
 
 func (d *sqliteDest) commit(ctx context.Context) error {
-	for _, st := range d.inserts {
-		st.Close()
-	}
-	clear(d.inserts)
-	d.closeStatements()
 	return own(d.Commit(ctx))
 }

@@ -161,7 +161,7 @@ func TestExact(t *testing.T) {
 			if d := cmp.Diff(keys(t, m), keys(t, back)); d != "" {
 				t.Errorf("keys differ:\n%.2000s", d)
 			}
-			left, err := dst.Undo(t.Context(), &replay.Run{ID: "run-1"}, created(done))
+			left, err := drivertest.Undo(t.Context(), dst, &replay.Run{ID: "run-1"}, created(done))
 			if err != nil || len(left) > 0 {
 				t.Fatalf("undo left %d: %v", len(left), err)
 			}
@@ -245,7 +245,7 @@ func TestUndoLeaves(t *testing.T) {
 			change(t, dst, `INSERT INTO checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata)
 				SELECT thread_id, checkpoint_ns, 'zzz', checkpoint_id, checkpoint, metadata FROM checkpoints
 				WHERE thread_id = '`+thread+`' AND checkpoint_ns = '' ORDER BY checkpoint_id DESC LIMIT 1`)
-			left, err := dst.Undo(t.Context(), &replay.Run{}, created(done))
+			left, err := drivertest.Undo(t.Context(), dst, &replay.Run{}, created(done))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -276,7 +276,7 @@ func TestUndoEdited(t *testing.T) {
 			dst := at.void(t)
 			done := apply(t, dst, m, false)
 			change(t, dst, `UPDATE store SET value = '{"text":"edited"}' WHERE key = 'mem-2'`)
-			left, err := dst.Undo(t.Context(), &replay.Run{}, created(done))
+			left, err := drivertest.Undo(t.Context(), dst, &replay.Run{}, created(done))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -300,7 +300,7 @@ func TestUndoOfADroppedTable(t *testing.T) {
 					drop += " CASCADE" // vectors lead to their items
 				}
 				change(t, dst, drop)
-				left, err := dst.Undo(t.Context(), &replay.Run{}, created(done))
+				left, err := drivertest.Undo(t.Context(), dst, &replay.Run{}, created(done))
 				if err != nil {
 					t.Fatal(err)
 				}

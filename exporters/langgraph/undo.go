@@ -1,39 +1,41 @@
 package langgraph
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
-	"maps"
-	"slices"
+	"iter"
 	"strconv"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/receipts"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // Undo removes the rows that a run created, in one transaction. A row that was changed since
 // stays, and so does a whole thread that went on: its new checkpoints stand on the old ones. The
 // tables stay too, as the runtime's setup would have left them.
-func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	if s.server == nil {
 		if err := sqlitefile.DropLeft(ctx, s.path); err != nil {
-			return nil, replay.Untouched(fmt.Errorf("langgraph: %w", err))
+			return replay.Untouched(fmt.Errorf("langgraph: %w", err))
 		}
 	}
-	if !slices.ContainsFunc(created, func(rc replay.Receipt) bool { return rc.Target != "" }) {
-		return nil, nil // the run made nothing, perhaps not even the database
+	if made, err := receipts.Any(created, receipts.Known); err != nil || !made {
+		return replay.Untouched(err) // the run made nothing, perhaps not even the database
 	}
 	d, err := s.openDest(ctx, false)
 	if s.server == nil && errors.Is(err, fs.ErrNotExist) {
-		return gone(created), nil
+		return replay.Untouched(receipts.LeaveAll(created, replay.Gone, leave))
 	}
 	if err != nil {
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
 	defer d.close()
 	lay, err := layoutOf(ctx, d)
@@ -43,81 +45,84 @@ func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Rece
 		}
 	}
 	if err == nil {
-		left, err = takeOut(ctx, d, lay, created)
+		err = takeOut(ctx, d, lay, created, leave)
 	}
 	if err != nil {
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
 	if err = d.commit(ctx); sqlitefile.RolledBack(err) || pgsnapshot.RolledBack(err) {
 		err = replay.Untouched(err)
 	}
-	return left, err
-}
-
-// gone are the rows of a run in a database that is not there.
-func gone(created []replay.Receipt) (left []replay.Receipt) {
-	for _, rc := range created {
-		if rc.Target != "" {
-			rc.Why = replay.Gone
-			left = append(left, rc)
-		}
-	}
-	return left
+	return err
 }
 
 // takeOut is Undo before its commit.
-func takeOut(ctx context.Context, d dest, lay *layout, created []replay.Receipt) (left []replay.Receipt, err error) {
-	u := &undo{d: d, lay: lay, threads: map[string]*undone{}, names: map[string]cell{}}
-	for _, rc := range created {
-		ids, err := u.rowsOf(ctx, rc.Target)
-		if err != nil {
-			return nil, err
-		}
-		u.note(ids)
+func takeOut(ctx context.Context, d dest, lay *layout, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	u, err := newUndo(d, lay)
+	if err != nil {
+		return err
+	}
+	defer u.close()
+	if err := u.noteAll(ctx, created); err != nil {
+		return err
+	}
+	if err := u.judgeAll(ctx); err != nil {
+		return err
 	}
 	// Vectors go before their items, which take what is left of them along.
-	order := slices.Clone(created)
-	slices.SortStableFunc(order, func(a, b replay.Receipt) int { return rank(a) - rank(b) })
-	threads := slices.Collect(maps.Values(u.threads))
-	if err := d.together(ctx, len(threads), func(i int) error { return u.judge(ctx, threads[i]) }); err != nil {
-		return nil, err
-	}
-	items := len(order)
-	if i := slices.IndexFunc(order, func(rc replay.Receipt) bool { return rank(rc) > 0 }); i >= 0 {
-		items = i
-	}
-	for _, part := range [][]replay.Receipt{order[:items], order[items:]} {
-		err := d.together(ctx, len(part), func(i int) (err error) {
-			part[i].Why, err = u.remove(ctx, part[i])
-			return err
-		})
-		if err != nil {
-			return nil, err
+	for _, vectors := range []bool{true, false} {
+		for part, err := range receipts.Parts(created, func(rc replay.Receipt) bool { return rc.Target != "" && isVector(rc) == vectors }) {
+			if err != nil {
+				return err
+			}
+			err := d.together(ctx, len(part), func(i int) (err error) {
+				part[i].Why, err = u.remove(ctx, part[i])
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			for _, rc := range part {
+				if rc.Why != "" {
+					leave(rc)
+				}
+			}
 		}
 	}
-	return slices.DeleteFunc(order, func(rc replay.Receipt) bool { return rc.Why == "" }), nil
+	return nil
 }
 
-func rank(rc replay.Receipt) int {
-	if strings.HasPrefix(rc.Target, "store_vectors/") || strings.HasPrefix(rc.Target, "embedding/") {
-		return 0
-	}
-	return 1
+func isVector(rc replay.Receipt) bool {
+	return strings.HasPrefix(rc.Target, "store_vectors/") || strings.HasPrefix(rc.Target, "embedding/")
 }
 
-// undo is an Undo under way.
+// undo is an Undo under way. What it knows of the run lies on the disk.
 type undo struct {
 	d       dest
 	lay     *layout
-	threads map[string]*undone
-	names   map[string]cell // ids of threads, by the keys of their conversations, which may hold a part of an id alone
+	rows    *diskmap.Map    // the ids of the run's rows of threads
+	threads *diskmap.Map    // the threads that it wrote to, by id, each with the id of one of its rows
+	stays   *diskmap.Map    // why threads stay, by id: of the others nothing
+	names   map[string]cell // ids of threads by the keys of their conversations, which hold a part of an id alone
 }
 
-// undone is what a run created of one thread.
-type undone struct {
-	id    cell
-	rows  map[string]bool // row ids
-	stays string          // why it stays; empty: it goes
+func newUndo(d dest, lay *layout) (u *undo, err error) {
+	u = &undo{d: d, lay: lay, names: map[string]cell{}}
+	for _, m := range []**diskmap.Map{&u.rows, &u.threads, &u.stays} {
+		if *m, err = diskmap.New(""); err != nil {
+			u.close()
+			return nil, own(err)
+		}
+	}
+	return u, nil
+}
+
+func (u *undo) close() {
+	for _, m := range []*diskmap.Map{u.rows, u.threads, u.stays} {
+		if m != nil {
+			m.Close()
+		}
+	}
 }
 
 func threadTable(name string) bool {
@@ -142,10 +147,13 @@ func (u *undo) rowsOf(ctx context.Context, target string) ([]string, error) {
 			row[k] = cell{kind: integer, i: n}
 		}
 	}
-	id, known := u.names[threadOf(target)]
 	switch {
 	case !strings.Contains(target, "~"): // which stands in a key only where a part was cut
-	case known && name == "checkpoint_blobs":
+	case name == "checkpoint_blobs":
+		id, cut := u.names[threadOf(target)]
+		if !cut {
+			id = textCell(parts[0])
+		}
 		return u.behind(ctx, t, id, target, parts)
 	default:
 		return []string{target}, nil // no row: it stays, and is named
@@ -165,21 +173,38 @@ func (u *undo) behind(ctx context.Context, t *table, id cell, target string, par
 	return []string{target}, err
 }
 
-// note gathers the rows of a thread.
-func (u *undo) note(ids []string) {
-	for _, id := range ids {
-		name, key, ok := parseRowID(id)
-		if !ok || !threadTable(name) {
-			continue
+// noteAll notes the rows of threads that the run wrote.
+func (u *undo) noteAll(ctx context.Context, created iter.Seq2[replay.Receipt, error]) error {
+	for rc, err := range created {
+		if err != nil {
+			return err
 		}
-		t := u.threads[key[0].String()]
-		if t == nil {
-			t = &undone{id: key[0], rows: map[string]bool{}}
-			u.threads[key[0].String()] = t
-			u.names[agentstate.Key("conversation", key[0].String())] = key[0]
+		ids, err := u.rowsOf(ctx, rc.Target)
+		if err != nil {
+			return err
 		}
-		t.rows[id] = true
+		for _, id := range ids {
+			if err := u.note(id); err != nil {
+				return own(err)
+			}
+		}
 	}
+	return nil
+}
+
+func (u *undo) note(id string) error {
+	name, key, ok := parseRowID(id)
+	if !ok || !threadTable(name) {
+		return nil
+	}
+	if conv := agentstate.Key("conversation", key[0].String()); strings.Contains(conv, "~") {
+		u.names[conv] = key[0]
+	}
+	if _, err := u.threads.Add(key[0].String(), []byte(id)); err != nil {
+		return err
+	}
+	_, err := u.rows.Add(id, nil)
+	return err
 }
 
 // remove removes what rc stands for; why says why it stays.
@@ -207,8 +232,12 @@ func (u *undo) remove(ctx context.Context, rc replay.Receipt) (why string, err e
 			continue // they belong to the tables, which stay: without them the runtime would make the tables again
 		}
 		if threadTable(name) {
-			if th := u.threads[key[0].String()]; th.stays != "" {
-				why = th.stays
+			stays, ok, err := u.stays.Get(key[0].String())
+			if err != nil {
+				return "", own(err)
+			}
+			if ok {
+				why = string(stays)
 				continue
 			}
 		}
@@ -257,35 +286,77 @@ func (u *undo) exists(ctx context.Context, t *table, key []cell) (bool, error) {
 	return found, err
 }
 
-// judge tells whether a thread went on after the run: somebody else's checkpoint follows one of
+// judgeAll judges the threads that the run wrote to.
+func (u *undo) judgeAll(ctx context.Context) error {
+	var ids []cell
+	judge := func() error {
+		whys := make([]string, len(ids))
+		err := u.d.together(ctx, len(ids), func(i int) (err error) {
+			whys[i], err = u.judge(ctx, ids[i])
+			return err
+		})
+		for i, why := range whys {
+			if err == nil && why != "" {
+				err = own(u.stays.Put(ids[i].String(), []byte(why)))
+			}
+		}
+		ids = ids[:0]
+		return err
+	}
+	for x, err := range u.threads.All() {
+		if err != nil {
+			return own(err)
+		}
+		_, key, _ := parseRowID(string(x.Value))
+		if ids = append(ids, key[0]); len(ids) < mostJudged {
+			continue
+		}
+		if err := judge(); err != nil {
+			return err
+		}
+	}
+	return judge()
+}
+
+// mostJudged is how many threads are judged together.
+const mostJudged = 1024
+
+// judge tells whether a thread went on after the run, and so stays: somebody else's checkpoint follows one of
 // the run's, or somebody else's write belongs to one.
-func (u *undo) judge(ctx context.Context, th *undone) error {
+func (u *undo) judge(ctx context.Context, thread cell) (stays string, err error) {
 	c, w := u.lay.t["checkpoints"], u.lay.writes()
 	if c == nil || w == nil { // somebody dropped the table, and with it whatever followed
-		return nil
+		return "", nil
+	}
+	var failed error
+	has := func(id string) bool {
+		_, ok, err := u.rows.View(id)
+		failed = cmp.Or(failed, err)
+		return ok
 	}
 	ours := func(ns, id cell) bool {
-		return th.rows[rowID(c, map[string]cell{"thread_id": th.id, "checkpoint_ns": ns, "checkpoint_id": id})]
+		return has(rowID(c, map[string]cell{"thread_id": thread, "checkpoint_ns": ns, "checkpoint_id": id}))
 	}
-	err := u.d.each(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", []any{th.id.arg()}, func(r []cell) {
-		if th.stays == "" && !ours(r[0], r[1]) && !r[2].isNull() && ours(r[0], r[2]) {
-			th.stays = fmt.Sprintf("the thread went on after the run: checkpoint %s follows one of its own", valid(r[1].String()))
+	err = u.d.each(ctx, "SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id FROM "+c.ident+" WHERE thread_id = ?", []any{thread.arg()}, func(r []cell) {
+		if stays == "" && !ours(r[0], r[1]) && !r[2].isNull() && ours(r[0], r[2]) {
+			stays = fmt.Sprintf("the thread went on after the run: checkpoint %s follows one of its own", valid(r[1].String()))
 		}
 	})
-	if err != nil || th.stays != "" {
-		return err
+	if err != nil || failed != nil || stays != "" {
+		return stays, cmp.Or(err, own(failed))
 	}
 	cols := make([]string, len(w.key))
 	for i, k := range w.key {
 		cols[i] = quote(k)
 	}
-	return u.d.each(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", []any{th.id.arg()}, func(r []cell) {
+	err = u.d.each(ctx, "SELECT "+strings.Join(cols, ", ")+" FROM "+w.ident+" WHERE thread_id = ?", []any{thread.arg()}, func(r []cell) {
 		row := map[string]cell{}
 		for i, k := range w.key {
 			row[k] = r[i]
 		}
-		if th.stays == "" && ours(row["checkpoint_ns"], row["checkpoint_id"]) && !th.rows[rowID(w, row)] {
-			th.stays = fmt.Sprintf("the thread went on after the run: a task wrote to checkpoint %s", valid(row["checkpoint_id"].String()))
+		if stays == "" && !has(rowID(w, row)) && ours(row["checkpoint_ns"], row["checkpoint_id"]) {
+			stays = fmt.Sprintf("the thread went on after the run: a task wrote to checkpoint %s", valid(row["checkpoint_id"].String()))
 		}
 	})
+	return stays, cmp.Or(err, own(failed))
 }

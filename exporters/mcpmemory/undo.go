@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,96 +14,143 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // Undo takes out the lines that a run put in. A line that says something else by now stays. The
 // file goes when nothing is left in it.
-func (g *Graph) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
-	u := undoing{lines: map[string]int{}, there: map[string]bool{}, remove: map[int64]bool{}}
-	for i, rc := range created {
-		if rc.Target != "" {
-			u.there[lineKey(rc.Target)] = false
-		}
-		if rc.Version != "" {
-			u.lines[lineKey(rc.Target)] = i
-		}
+func (g *Graph) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	u, err := newUndoing(created)
+	if err != nil {
+		return replay.Untouched(own(err))
 	}
+	defer u.close()
 	path := g.path
 	if at, err := filepath.EvalSymlinks(path); err == nil {
 		path = at
 	}
 	if err := homefiles.SweepIn(filepath.Dir(path), run.ID); err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
 	f, err := g.open()
+	file := err == nil
 	switch {
-	case err == nil:
+	case file:
 		defer f.Close()
-		u.there[layoutKey()] = true // it is the order of the file's lines, and goes with them
-		if left, err = u.look(ctx, g, f, created); err == nil {
+		if err = u.look(ctx, g, f); err == nil {
 			err = u.takeOut(ctx, g, run.ID, f)
 		}
 	case errors.Is(err, fs.ErrNotExist):
 		err = nil
 	}
 	if err != nil { // a file is replaced as a whole, or not at all
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
-	for _, rc := range created {
-		if rc.Target != "" && !u.there[lineKey(rc.Target)] {
+	for rc, err := range created {
+		if err != nil {
+			return own(err)
+		}
+		key := lineKey(rc.Target)
+		found, ok, err := u.found.View(key)
+		switch {
+		case err != nil:
+			return own(err)
+		case ok && rc.Version != "" && string(found) == other:
+			rc.Why = "changed since the run"
+			leave(rc)
+		case rc.Target != "" && !ok && (key != layoutKey() || !file): // it is the order of the file's lines, and goes with them
 			rc.Why = replay.Gone
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return left, nil
+	return nil
 }
+
+// other is of a line of the run that says something else by now.
+const other = "other"
 
 // undoing is what an undo knows of the lines of a file.
 type undoing struct {
-	lines  map[string]int  // key of a line of the run → its receipt
-	there  map[string]bool // whether a line of the run was found, by its key
-	remove map[int64]bool  // lines by number
-	rest   int             // lines that stay
+	lines *diskmap.Map // key of a line in which a record of the run stands → its version, where the run wrote it
+	found *diskmap.Map // keys of those that are in the file; other
+	goes  []bool       // lines by number
+	rest  int          // lines that stay
 }
 
-// look finds the lines that are to go, and gives the receipts of those that say something else by now.
-func (u *undoing) look(ctx context.Context, g *Graph, f *file, created []replay.Receipt) (left []replay.Receipt, err error) {
+func newUndoing(created iter.Seq2[replay.Receipt, error]) (u *undoing, err error) {
+	u = &undoing{}
+	defer func() {
+		if err != nil {
+			u.close()
+		}
+	}()
+	for _, m := range []**diskmap.Map{&u.lines, &u.found} {
+		if *m, err = diskmap.New(""); err != nil {
+			return nil, err
+		}
+	}
+	for rc, err := range created {
+		switch {
+		case err != nil:
+		case rc.Version != "":
+			err = u.lines.Put(lineKey(rc.Target), []byte(rc.Version))
+		case rc.Target != "":
+			_, err = u.lines.Add(lineKey(rc.Target), nil)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return u, nil
+}
+
+func (u *undoing) close() {
+	for _, m := range []*diskmap.Map{u.lines, u.found} {
+		if m != nil {
+			m.Close()
+		}
+	}
+}
+
+// look finds the lines that are to go.
+func (u *undoing) look(ctx context.Context, g *Graph, f *file) error {
 	w := &writer{g: g}
 	if err := w.maps(); err != nil {
-		return nil, err
+		return err
 	}
 	defer w.Close()
 	if _, err := f.Seek(0, io.SeekStart); err != nil {
-		return nil, own(err)
+		return own(err)
 	}
-	err = eachLine(ctx, f, func(l *line) error {
+	return own(eachLine(ctx, f, func(l *line) error {
 		key, sum, err := w.identity(l)
-		if err != nil {
+		if err != nil || key == "" {
 			return err
 		}
-		i, ok := u.lines[key]
-		if _, made := u.there[key]; made {
-			u.there[key] = true
-		}
+		version, ours, err := u.lines.View(key)
+		said := ""
 		switch {
-		case ok && hexOf(sum) == created[i].Version:
-			u.remove[l.no] = true
-		case ok:
-			rc := created[i]
-			rc.Why = "changed since the run"
-			left = append(left, rc)
-			u.rest++
-		case key != "":
+		case err != nil:
+			return err
+		case ours && len(version) > 0 && hexOf(sum) == string(version):
+			u.goes = append(u.goes, make([]bool, l.no+1-int64(len(u.goes)))...)
+			u.goes[l.no] = true
+		case ours && len(version) > 0:
+			said = other
+			fallthrough
+		default:
 			u.rest++
 		}
-		return nil
-	})
-	return left, own(err)
+		if ours {
+			_, err = u.found.Add(key, []byte(said))
+		}
+		return err
+	}))
 }
 
 // takeOut writes the file anew without the lines that are to go.
 func (u *undoing) takeOut(ctx context.Context, g *Graph, run string, f *file) error {
-	if len(u.remove) == 0 {
+	if len(u.goes) == 0 {
 		return nil
 	}
 	if u.rest == 0 {
@@ -117,7 +165,7 @@ func (u *undoing) takeOut(ctx context.Context, g *Graph, run string, f *file) er
 		}
 		sep := ""
 		return eachLine(ctx, f, func(l *line) error {
-			if u.remove[l.no] {
+			if l.no < int64(len(u.goes)) && u.goes[l.no] {
 				return nil
 			}
 			_, err := io.Copy(out, io.MultiReader(strings.NewReader(sep), io.NewSectionReader(f, l.off, l.size)))

@@ -7,6 +7,7 @@ import (
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/internal/heappeak"
 )
 
@@ -25,7 +26,7 @@ func TestUndoFlat(t *testing.T) {
 		var left []replay.Receipt
 		high := heappeak.Live(func() {
 			var err error
-			if left, err = g.Undo(t.Context(), &replay.Run{}, []replay.Receipt{{Target: agentstate.Key("entity", "ada"), Version: "00"}}); err != nil {
+			if left, err = drivertest.Undo(t.Context(), g, &replay.Run{}, []replay.Receipt{{Target: agentstate.Key("entity", "ada"), Version: "00"}}); err != nil {
 				t.Error(err)
 			}
 		})

@@ -300,7 +300,7 @@ func (d *db) one(ctx context.Context, q string, args ...any) (n int64, err error
 type lite struct{ *sqlitefile.DB }
 
 func (l lite) each(ctx context.Context, q string, args []any, fn func([]any) error) error {
-	return sqlitefile.Each(ctx, l.Conn, q, args, fn)
+	return l.Each(ctx, q, args, fn)
 }
 
 func (l lite) glance(ctx context.Context, q string, args []any, fn func([]any) error) error {

@@ -2,8 +2,10 @@ package mem0
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -11,6 +13,7 @@ import (
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // dropLeft takes away what a replay that was killed has left.
@@ -28,54 +31,58 @@ const changed = "changed since the run"
 
 // Undo removes the rows that a run made. What says something else by now stays; a memory and its
 // vector are one row, and stay together.
-func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	have, err := s.present(ctx, true)
 	if err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From, Vectors: run.Vectors}, s: s, layouts: have.layouts, dbs: map[string]*db{}, undoing: true}
 	defer w.Close()
 	if err := w.lock(); err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
 	if err := s.dropLeft(ctx, run.ID); err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
-	left, lists, err := w.takeOut(ctx, created)
+	stays := func(why string, rcs ...replay.Receipt) {
+		for _, rc := range rcs {
+			if rc.Why = why; why != "" {
+				leave(rc)
+			}
+		}
+	}
+	lists, err := w.takeOut(ctx, created, stays)
 	if err != nil {
-		return nil, replay.Untouched(err)
+		return replay.Untouched(err)
 	}
 	open := len(w.dbs)
 	if err := w.Commit(ctx); err != nil {
 		if (sqlitefile.RolledBack(err) || pgsnapshot.RolledBack(err)) && len(w.dbs) == open { // the first
 			err = replay.Untouched(err)
 		}
-		return nil, err
+		return err
 	}
 	for _, rc := range lists { // when it is known what is left in the collections
 		why, err := w.undoMeta(ctx, rc.Version)
 		if err != nil {
-			return nil, own(err)
+			return own(err)
 		}
-		if why != "" {
-			rc.Why = why
-			left = append(left, rc)
-		}
+		stays(why, rc)
 	}
-	return left, nil
+	return nil
 }
 
 // takeOut is Undo before its commit. lists are receipts of Qdrant's list of collections, which are still to be undone.
-func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, lists []replay.Receipt, err error) {
-	leave := func(why string, rcs ...replay.Receipt) {
-		for _, rc := range rcs {
-			rc.Why = why
-			left = append(left, rc)
-		}
+func (w *writer) takeOut(ctx context.Context, created iter.Seq2[replay.Receipt, error], stays func(why string, rcs ...replay.Receipt)) (lists []replay.Receipt, err error) {
+	rows, err := diskmap.New("") // of collections, by place and id: a row has two receipts, which come far from each other
+	if err != nil {
+		return nil, own(err)
 	}
-	rows := map[string][]replay.Receipt{} // by place and id, of collections
-	var order []string
-	for _, rc := range created {
+	defer rows.Close()
+	for rc, err := range created {
+		if err != nil {
+			return nil, own(err)
+		}
 		kind, parts := agentstate.SplitKey(rc.Target)
 		switch {
 		case rc.Target == "":
@@ -84,56 +91,92 @@ func (w *writer) takeOut(ctx context.Context, created []replay.Receipt) (left, l
 			lists = append(lists, rc)
 			continue
 		case len(parts) < 2:
-			leave(changed, rc)
+			stays(changed, rc)
 			continue
 		}
 		l, ok := w.left(parts[0], kind)
 		if !ok {
-			leave(replay.Gone, rc) // its file is
+			stays(replay.Gone, rc) // its file is
 			continue
 		}
-		if l.Form == vectorsForm || l.Form == pgForm || l.Form == pointsForm && w.mapping() {
-			if kind != "opaque" || l.uses() {
-				at := parts[0] + "\x00" + parts[1]
-				if rows[at] == nil {
-					order = append(order, at)
-				}
-				rows[at] = append(rows[at], rc)
-				continue
+		if inCollection := l.Form == vectorsForm || l.Form == pgForm || l.Form == pointsForm && w.mapping(); inCollection && (kind != "opaque" || l.uses()) {
+			if err := gather(rows, parts[0]+"\x00"+parts[1], rc); err != nil {
+				return nil, own(err)
 			}
+			continue
 		}
 		d, err := w.open(ctx, parts[0])
 		if err != nil {
-			return nil, nil, own(err)
+			return nil, own(err)
 		}
 		why, err := d.undoRow(ctx, kind, rc.Target, parts[1:], rc.Version)
 		if err != nil {
-			return nil, nil, own(d.said(err))
+			return nil, own(d.said(err))
 		}
-		if why != "" {
-			leave(why, rc)
-		}
+		stays(why, rc)
 	}
-	whys := make([]string, len(order))
-	if err := w.together(ctx, len(order), func(i int) error {
-		place, id, _ := strings.Cut(order[i], "\x00")
-		d, err := w.open(ctx, place)
+	return lists, w.undoRows(ctx, rows, stays)
+}
+
+// gather adds rc to those of the row at.
+func gather(rows *diskmap.Map, at string, rc replay.Receipt) error {
+	var rcs []replay.Receipt
+	b, ok, err := rows.View(at)
+	if err == nil && ok {
+		err = json.Unmarshal(b, &rcs)
+	}
+	if err == nil {
+		b, err = json.Marshal(append(rcs, rc))
+	}
+	if err != nil {
+		return err
+	}
+	return rows.Put(at, b)
+}
+
+// mostTogether is how many rows are taken out together.
+const mostTogether = 4096
+
+// undoRows takes out rows of collections.
+func (w *writer) undoRows(ctx context.Context, rows *diskmap.Map, stays func(why string, rcs ...replay.Receipt)) error {
+	var part []diskmap.Entry
+	takeOut := func() error {
+		whys, rcs := make([]string, len(part)), make([][]replay.Receipt, len(part))
+		err := w.together(ctx, len(part), func(i int) error {
+			place, id, _ := strings.Cut(part[i].Key, "\x00")
+			d, err := w.open(ctx, place)
+			if err == nil {
+				err = json.Unmarshal(part[i].Value, &rcs[i])
+			}
+			if err != nil {
+				return own(err)
+			}
+			if whys[i], err = d.undoHalves(ctx, id, rcs[i]); err != nil {
+				return own(d.said(err))
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		for i, why := range whys {
+			stays(why, rcs[i]...)
+		}
+		part = part[:0]
+		return nil
+	}
+	for row, err := range rows.All() {
 		if err != nil {
 			return own(err)
 		}
-		if whys[i], err = d.undoHalves(ctx, id, rows[order[i]]); err != nil {
-			return own(d.said(err))
+		if part = append(part, row); len(part) < mostTogether {
+			continue
 		}
-		return nil
-	}); err != nil {
-		return nil, nil, err
-	}
-	for i, at := range order {
-		if whys[i] != "" {
-			leave(whys[i], rows[at]...)
+		if err := takeOut(); err != nil {
+			return err
 		}
 	}
-	return left, lists, nil
+	return takeOut()
 }
 
 // said is an error of an undo as people are told it: a rule's is said already.

@@ -3,6 +3,7 @@ package openaiagents
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,57 +13,98 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot"
+	"github.com/exitramp/exitramp/exporters/internal/receipts"
 	"github.com/exitramp/exitramp/exporters/internal/sqlitefile"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // Undo removes the rows that a run made, in one transaction. What says something else by now stays,
 // and so does a session that has got further items. Tables and sequences stay as they are.
-func (s *Store) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Store) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	d, err := s.open(ctx, "BEGIN ISOLATION LEVEL READ COMMITTED")
 	if err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
 	defer d.close()
 	if err := d.server.TakesRows(ctx, d.Conn); err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
-	if left, err = d.takeOut(ctx, run, created); err != nil {
-		return nil, replay.Untouched(own(err))
+	if err := d.takeOut(ctx, run, created, leave); err != nil {
+		return replay.Untouched(own(err))
 	}
 	if err = own(d.exec(ctx, "COMMIT")); pgsnapshot.RolledBack(err) {
 		err = replay.Untouched(err)
 	}
-	return left, err
+	return err
 }
 
 // takeOut is Undo before its commit.
-func (d *pg) takeOut(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (d *pg) takeOut(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	if err := d.rest(ctx, run.From); err != nil {
-		return nil, err
+		return err
 	}
+	again, err := diskmap.New("") // targets of receipts
+	if err != nil {
+		return err
+	}
+	defer again.Close()
 	for _, late := range []bool{false, true} { // sessions last
-		var part []replay.Receipt
-		for _, rc := range created {
-			if rc.Target != "" && (agentstate.KindOfKey(rc.Target) == "conversation") == late {
-				part = append(part, rc)
+		wanted := func(rc replay.Receipt) bool {
+			return rc.Target != "" && (agentstate.KindOfKey(rc.Target) == "conversation") == late
+		}
+		for part, err := range receipts.Parts(created, wanted) {
+			if err != nil {
+				return err
 			}
-		}
-		if err := d.together(ctx, len(part), func(i int) (err error) {
-			part[i].Why, err = d.undo(ctx, part[i])
-			return err
-		}); err != nil {
-			return nil, err
-		}
-		for i, rc := range part { // what stood behind its items, and is none of them, may be out now
-			if rc.Why == changed && strings.Contains(rc.Version, ",") {
-				if part[i].Why, err = d.undo(ctx, rc); err != nil {
-					return nil, err
+			err := d.together(ctx, len(part), func(i int) (err error) {
+				part[i].Why, err = d.undo(ctx, part[i])
+				return err
+			})
+			for _, rc := range part {
+				switch {
+				case err != nil:
+					return err
+				case rc.Why == changed && strings.Contains(rc.Version, ","): // what stands behind its items, and is none of them, may be out later
+					_, err = again.Add(rc.Target, nil)
+				case rc.Why != "":
+					leave(rc)
 				}
 			}
+			if err != nil {
+				return err
+			}
 		}
-		left = append(left, slices.DeleteFunc(part, func(rc replay.Receipt) bool { return rc.Why == "" })...)
+		if late {
+			break
+		}
+		if err := d.undoAgain(ctx, created, again, leave); err != nil {
+			return err
+		}
 	}
-	return left, nil
+	return nil
+}
+
+// undoAgain takes out what again names.
+func (d *pg) undoAgain(ctx context.Context, created iter.Seq2[replay.Receipt, error], again *diskmap.Map, leave func(replay.Receipt)) error {
+	if again.Len() == 0 {
+		return nil
+	}
+	for rc, err := range created {
+		ok := false
+		if err == nil {
+			_, ok, err = again.View(rc.Target)
+		}
+		if ok {
+			rc.Why, err = d.undo(ctx, rc)
+		}
+		if err != nil {
+			return err
+		}
+		if ok && rc.Why != "" {
+			leave(rc)
+		}
+	}
+	return nil
 }
 
 // changed is why what a run wrote is left.

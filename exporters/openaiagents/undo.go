@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"iter"
 	"os"
 	"slices"
 	"strings"
@@ -16,56 +17,76 @@ import (
 
 // Undo removes the rows and files that a run made. What says something else by now stays, and so
 // does a session that has got further items.
-func (f *Folder) Undo(ctx context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (f *Folder) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	if err := errors.Join(homefiles.Sweep(f.root, ".", run.ID), sqlitefile.DropLeftBelow(ctx, f.root)); err != nil {
-		return nil, replay.Untouched(own(err))
+		return replay.Untouched(own(err))
 	}
 	w := &writer{run: &replay.Run{ID: run.ID, From: run.From}, f: f, dbs: map[string]*db{}}
 	defer w.Close()
-	var rows, sessions, files []replay.Receipt
-	for _, rc := range created {
-		switch kind, parts := agentstate.SplitKey(rc.Target); {
-		case rc.Target == "":
-		case len(parts) == 1:
-			files = append(files, rc)
-		case kind == "conversation": // when it is known what is left in it
-			sessions = append(sessions, rc)
-		default:
-			rows = append(rows, rc)
+	rows := false
+	for _, want := range []spot{inRow, inSession} { // a session when it is known what is left in it
+		n, err := w.undoAll(ctx, created, want, leave)
+		if err != nil {
+			return replay.Untouched(err)
 		}
-	}
-	if left, err = w.undoAll(ctx, append(rows, sessions...)); err != nil {
-		return nil, replay.Untouched(err)
+		rows = rows || n > 0
 	}
 	open := len(w.dbs)
 	if err := w.Commit(ctx); err != nil {
 		if sqlitefile.RolledBack(err) && len(w.dbs) == open { // the first
 			err = replay.Untouched(err)
 		}
-		return nil, err
+		return err
 	}
-	more, err := w.undoAll(ctx, files)
-	if err != nil {
-		if len(rows)+len(sessions) == 0 && !w.removed {
-			err = replay.Untouched(err)
-		}
-		return nil, err
+	_, err := w.undoAll(ctx, created, inFile, leave)
+	if err != nil && !rows && !w.removed {
+		err = replay.Untouched(err)
 	}
-	return append(left, more...), nil
+	return err
 }
 
-func (w *writer) undoAll(ctx context.Context, rcs []replay.Receipt) (left []replay.Receipt, err error) {
-	for _, rc := range rcs {
+// spot is where a record stands that a run made.
+type spot int
+
+const (
+	nowhere spot = iota // it is in doubt
+	inFile
+	inSession // the row of a session
+	inRow
+)
+
+func spotOf(rc replay.Receipt) spot {
+	switch kind, parts := agentstate.SplitKey(rc.Target); {
+	case rc.Target == "":
+		return nowhere
+	case len(parts) == 1:
+		return inFile
+	case kind == "conversation":
+		return inSession
+	}
+	return inRow
+}
+
+// undoAll takes out what stands in spots of one sort, and tells how many there are of it.
+func (w *writer) undoAll(ctx context.Context, created iter.Seq2[replay.Receipt, error], in spot, leave func(replay.Receipt)) (n int, err error) {
+	for rc, err := range created {
+		if err != nil {
+			return n, own(err)
+		}
+		if spotOf(rc) != in {
+			continue
+		}
+		n++
 		why, err := w.undo(ctx, rc)
 		if err != nil {
-			return nil, own(err)
+			return n, own(err)
 		}
 		if why != "" {
 			rc.Why = why
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return left, nil
+	return n, nil
 }
 
 func (w *writer) undo(ctx context.Context, rc replay.Receipt) (why string, err error) {
@@ -136,7 +157,7 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 	}
 	for _, r := range rows {
 		if p != nil && name == p.Sessions && d.there[p.Messages] {
-			n, err := sqlitefile.Query(ctx, d.Conn, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
+			n, err := d.Query(ctx, "SELECT count(*) FROM "+quote(p.Messages)+" WHERE session_id = ?", r[1])
 			if err != nil {
 				return "", d.Wrap(err)
 			}
@@ -154,12 +175,12 @@ func (d *db) remove(ctx context.Context, name string, p *pair, rc replay.Receipt
 // rowsOf are the n rows of a receipt, with their rowids; fewer where they are gone.
 func (d *db) rowsOf(ctx context.Context, t *table, target string, id []string, n int) ([][]any, error) {
 	if n > 1 {
-		return sqlitefile.Query(ctx, d.Conn, t.withRowid()+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
+		return d.Query(ctx, t.withRowid()+" WHERE id >= CAST(? AS INTEGER) ORDER BY id LIMIT ?", id[0], n)
 	}
 	var out [][]any
 	q, args := t.byKey(id)
 	kind, parts := agentstate.SplitKey(target)
-	err := sqlitefile.Each(ctx, d.Conn, q, args, func(r []any) error {
+	err := d.Each(ctx, q, args, func(r []any) error {
 		full := slices.Clone(parts[:len(parts)-len(t.key)])
 		for _, k := range t.key {
 			full = append(full, sqlitefile.Text(r[1+slices.Index(t.cols, k)]))

@@ -8,12 +8,14 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"os"
 	"path/filepath"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/homefiles"
+	"github.com/exitramp/exitramp/exporters/internal/receipts"
 	"github.com/exitramp/exitramp/internal/syncdir"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
@@ -149,26 +151,21 @@ func (s *Suite) replace(run string, b []byte) error {
 }
 
 // Undo takes the file away that a run made, unless it says something else by now.
-func (s *Suite) Undo(_ context.Context, run *replay.Run, created []replay.Receipt) (left []replay.Receipt, err error) {
+func (s *Suite) Undo(_ context.Context, run *replay.Run, created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
 	if err := homefiles.SweepIn(filepath.Dir(s.path), run.ID); err != nil {
-		return nil, replay.Untouched(fmt.Errorf("promptfoo: %w", err))
-	}
-	leave := func(why string) {
-		for _, rc := range created {
-			if rc.Target != "" {
-				rc.Why = why
-				left = append(left, rc)
-			}
-		}
+		return replay.Untouched(fmt.Errorf("promptfoo: %w", err))
 	}
 	doc, b, err := s.load()
 	if errors.Is(err, fs.ErrNotExist) {
-		leave(replay.Gone)
-		return left, nil
+		return replay.Untouched(receipts.LeaveAll(created, replay.Gone, leave))
 	}
-	whole := err == nil && len(created) > 0
+	whole, any := err == nil, false
 	cases := map[string]bool{}
-	for _, rc := range created {
+	for rc, err := range created {
+		if err != nil {
+			return replay.Untouched(err)
+		}
+		any = true
 		switch agentstate.KindOfKey(rc.Target) {
 		case "testsuite":
 			whole = whole && (rc.Version == digest(b) || doc != nil && rc.Version == header(doc.description))
@@ -184,14 +181,13 @@ func (s *Suite) Undo(_ context.Context, run *replay.Run, created []replay.Receip
 		}
 		whole = whole && len(cases) == 0 && bytes.HasPrefix(b, []byte(madeBy))
 	}
-	if whole {
+	if whole && any {
 		if err := os.Remove(s.path); err != nil {
-			return nil, fmt.Errorf("promptfoo: %w", err)
+			return fmt.Errorf("promptfoo: %w", err)
 		}
-		return nil, nil
+		return nil
 	}
-	leave("the file was changed since the run")
-	return left, nil
+	return replay.Untouched(receipts.LeaveAll(created, "the file was changed since the run", leave))
 }
 
 func (s *suite) casesOf() []testCase {

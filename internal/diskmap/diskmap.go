@@ -13,6 +13,7 @@ import (
 	"errors"
 	"hash/maphash"
 	"iter"
+	"slices"
 )
 
 // Map is the map. It is for one goroutine. Make one with New, and Close it.
@@ -113,9 +114,35 @@ func (m *Map) find(hash uint64, key string) (at int, ok bool, err error) {
 
 // All yields keys and values in the order in which each key got its present value. The map must not
 // change meanwhile. A non-nil error is the last.
-func (m *Map) All() iter.Seq2[Entry, error] {
+func (m *Map) All() iter.Seq2[Entry, error] { return m.between(0, m.log.size()) }
+
+// Backward is All from the last one to the first.
+func (m *Map) Backward() iter.Seq2[Entry, error] {
 	return func(yield func(Entry, error) bool) {
-		for off, end := int64(0), m.log.size(); off < end; {
+		end := m.log.size()
+		for _, from := range slices.Backward(m.log.marks) {
+			var stretch []Entry
+			for x, err := range m.between(from, end) {
+				if err != nil {
+					yield(Entry{}, err)
+					return
+				}
+				stretch = append(stretch, x)
+			}
+			for _, x := range slices.Backward(stretch) {
+				if !yield(x, nil) {
+					return
+				}
+			}
+			end = from
+		}
+	}
+}
+
+// between is All for a stretch of the log.
+func (m *Map) between(off, end int64) iter.Seq2[Entry, error] {
+	return func(yield func(Entry, error) bool) {
+		for off := off; off < end; {
 			key, val, next, err := m.log.entry(off)
 			if err != nil {
 				yield(Entry{}, err)

@@ -64,10 +64,12 @@ func againstMap(t *testing.T, mem int) {
 			t.Fatalf("%s: %v %v", k, ok, err)
 		}
 	}
+	var order []string
 	for e, err := range m.All() {
 		if err != nil {
 			t.Fatal(err)
 		}
+		order = append(order, e.Key+string(e.Value))
 		if w, ok := want[e.Key]; !ok || !bytes.Equal(e.Value, w) {
 			t.Fatalf("All yields %s with another value, or twice", e.Key)
 		}
@@ -75,6 +77,15 @@ func againstMap(t *testing.T, mem int) {
 	}
 	if len(want) > 0 {
 		t.Errorf("All leaves out %d keys", len(want))
+	}
+	for e, err := range m.Backward() {
+		if n := len(order) - 1; err != nil || n < 0 || order[n] != e.Key+string(e.Value) {
+			t.Fatalf("Backward yields %s as the last but %d: %v", e.Key, n, err)
+		}
+		order = order[:len(order)-1]
+	}
+	if len(order) > 0 {
+		t.Errorf("Backward leaves out %d keys", len(order))
 	}
 	if err := m.Close(); err != nil {
 		t.Error(err)

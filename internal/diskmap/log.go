@@ -17,8 +17,9 @@ import (
 type log struct {
 	file    *temp
 	seal    cipher.Block
-	flushed int64  // bytes that are in the file
-	buf     []byte // its tail, not yet written, in the clear
+	flushed int64   // bytes that are in the file
+	buf     []byte  // its tail, not yet written, in the clear
+	marks   []int64 // where an entry begins, one in each stretch of backSize: who reads backward begins there
 
 	readers [4]reader // those who ask in the order of the log
 	clock   uint64
@@ -41,6 +42,7 @@ const (
 	bufSize   = 256 << 10 // how much is gathered before it is written
 	aheadSize = 32 << 10  // how much is read at one go once somebody asks in order
 	looseSize = 512       // and else
+	backSize  = 64 << 10  // and by who reads backward
 )
 
 var errDamaged = errors.New("diskmap: damaged entry")
@@ -63,6 +65,9 @@ func (l *log) size() int64 { return l.flushed + int64(len(l.buf)) }
 // append adds an entry, and tells where it is.
 func (l *log) append(key string, val []byte) (int64, error) {
 	off := l.size()
+	if n := len(l.marks); n == 0 || off >= l.marks[n-1]+backSize {
+		l.marks = append(l.marks, off)
+	}
 	l.buf = binary.AppendUvarint(l.buf, uint64(len(key)))
 	l.buf = binary.AppendUvarint(l.buf, uint64(len(val)))
 	l.buf = append(append(l.buf, key...), val...)

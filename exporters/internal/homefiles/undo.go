@@ -1,12 +1,15 @@
 package homefiles
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
+	"iter"
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
+	"github.com/exitramp/exitramp/internal/diskmap"
 )
 
 // Undo removes a file that a run made. why says why it stays: it has another digest than version, or
@@ -30,52 +33,84 @@ func Undo(root, path, version string, ours func() bool) (why string, err error) 
 // Messages are those that a run wrote as lines into files that it made: each goes with its file, or
 // stays with it, or was gone before.
 type Messages struct {
-	found map[string]bool   // by id; true: a file still had it
-	files map[string]string // why each file stays, by the key of its conversation; empty: it went
+	ours, found *diskmap.Map      // by id; a file still had those that are found
+	files       map[string]string // why each file stays, by the key of its conversation; empty: it went
+	err         error             // of a look at them
 }
 
-// MessagesOf are the messages among created.
-func MessagesOf(created []replay.Receipt) *Messages {
-	m := &Messages{found: map[string]bool{}, files: map[string]string{}}
-	for _, rc := range created {
-		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" && len(parts) > 0 {
-			m.found[parts[len(parts)-1]] = false
+// MessagesOf are the messages among created. Close them.
+func MessagesOf(created iter.Seq2[replay.Receipt, error]) (m *Messages, err error) {
+	m = &Messages{files: map[string]string{}}
+	defer func() {
+		if err != nil {
+			m.Close()
+		}
+	}()
+	for _, d := range []**diskmap.Map{&m.ours, &m.found} {
+		if *d, err = diskmap.New(""); err != nil {
+			return nil, err
 		}
 	}
-	return m
+	for rc, err := range created {
+		if err != nil {
+			return nil, err
+		}
+		if kind, parts := agentstate.SplitKey(rc.Target); kind == "message" && len(parts) > 0 {
+			if _, err := m.ours.Add(parts[len(parts)-1], nil); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return m, nil
 }
 
-// Found tells whether the run wrote the message id, which a file still has.
-func (m *Messages) Found(id string) bool {
-	if _, ours := m.found[id]; !ours {
-		return false
+// Close gives up what it holds.
+func (m *Messages) Close() {
+	for _, d := range []*diskmap.Map{m.ours, m.found} {
+		if d != nil {
+			d.Close()
+		}
 	}
-	m.found[id] = true
-	return true
+}
+
+// Found tells whether the run wrote the message id, which a file still has. An error is given by Left.
+func (m *Messages) Found(id string) bool {
+	_, ours, err := m.ours.View(id)
+	if err == nil && ours {
+		_, err = m.found.Add(id, nil)
+	}
+	m.err = cmp.Or(m.err, err)
+	return ours && err == nil
 }
 
 // File says of the file of a conversation why it stays; empty: it went.
 func (m *Messages) File(conversation, why string) { m.files[conversation] = why }
 
-// Left are the messages of created that did not go with the undo, each with the reason.
-func (m *Messages) Left(created []replay.Receipt) (left []replay.Receipt) {
-	for _, rc := range created {
+// Left gives leave the messages of created that did not go with the undo, each with the reason.
+func (m *Messages) Left(created iter.Seq2[replay.Receipt, error], leave func(replay.Receipt)) error {
+	for rc, err := range created {
+		if err != nil {
+			return err
+		}
 		kind, parts := agentstate.SplitKey(rc.Target)
 		if kind != "message" || len(parts) == 0 {
 			continue
 		}
 		last := len(parts) - 1
 		why, ok := m.files[agentstate.Key("conversation", slices.Clone(parts[:last])...)]
+		_, found, err := m.found.View(parts[last])
 		switch {
+		case err != nil:
+			return err
 		case !ok:
 			why = "the run did not make the session that it is in"
-		case why == "" && !m.found[parts[last]]:
+		case why == "" && !found:
 			why = replay.Gone
 		}
 		if why != "" {
 			rc.Why = why
-			left = append(left, rc)
+			leave(rc)
 		}
 	}
-	return left
+	return m.err
 }

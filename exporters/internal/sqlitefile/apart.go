@@ -20,7 +20,12 @@ func (d *DB) Put(ctx context.Context, q string, args ...any) (int64, error) {
 	if verb, rest, _ := strings.Cut(q, " "); abort && verb != "DELETE" {
 		q = verb + " OR ABORT " + rest
 	}
-	res, err := d.Conn.ExecContext(ctx, q, args...)
+	st, done, err := d.Prepared(ctx, q)
+	if err != nil {
+		return 0, d.Wrap(err)
+	}
+	defer done()
+	res, err := st.ExecContext(ctx, args...)
 	if err != nil {
 		return 0, d.Wrap(err)
 	}

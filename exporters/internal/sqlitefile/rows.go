@@ -35,6 +35,11 @@ func Each(ctx context.Context, c *sql.Conn, q string, args []any, fn func(row []
 	if err != nil {
 		return err
 	}
+	return each(rows, fn)
+}
+
+// each calls fn for every row, and closes rows.
+func each(rows *sql.Rows, fn func(row []any) error) error {
 	defer rows.Close()
 	names, err := rows.Columns()
 	if err != nil {

@@ -32,8 +32,7 @@ var (
 	ErrEmpty   = errors.New("file is empty")
 )
 
-// A DB is one SQLite file in one transaction. What is prepared on Conn is closed by the caller,
-// before Close and Commit.
+// A DB is one SQLite file in one transaction. What the caller prepares on Conn itself it closes before Close and Commit.
 type DB struct {
 	Conn *sql.Conn
 	// Notes are what a person should know of the file; Labels the same for a record's labels.
@@ -47,10 +46,11 @@ type DB struct {
 	db   *sql.DB
 	// immutable: no lock protects the reading, so Check compares the file afterwards.
 	immutable bool
-	wait      time.Duration // for locks
-	tmp       string        // private copy; empty: none
-	part      string        // name until Commit; empty: the file was there
-	conflicts *bool         // a table has a constraint with ON CONFLICT; nil: not asked
+	wait      time.Duration        // for locks
+	tmp       string               // private copy; empty: none
+	part      string               // name until Commit; empty: the file was there
+	conflicts *bool                // a table has a constraint with ON CONFLICT; nil: not asked
+	stmts     map[string]*sql.Stmt // prepared and not in use
 }
 
 // Open opens path for reading and starts its transaction. wait is how long a lock is waited for.
@@ -158,6 +158,7 @@ func (d *DB) connect(ctx context.Context, path, options, begin string) error {
 }
 
 func (d *DB) closeDB() {
+	d.closeStatements()
 	if d.Conn != nil {
 		d.Conn.ExecContext(context.Background(), "ROLLBACK")
 		d.Conn.Close()

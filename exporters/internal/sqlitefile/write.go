@@ -76,6 +76,7 @@ func (d *DB) Commit(ctx context.Context) error {
 			return nil // nothing was written: Close takes the part away
 		}
 	}
+	d.closeStatements()
 	if _, err := d.Conn.ExecContext(ctx, "COMMIT"); err != nil {
 		return d.Wrap(err)
 	}
