@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -80,24 +81,17 @@ func (s *openShard) append(r proto.Message, size int, check func(rec []byte) err
 	return nil
 }
 
-// vtMessage is what all generated records are: four times as fast as proto.Marshal, which checks
-// text on the way. Here that is done before, by record.Measure, or behind it, by the scanner.
-type vtMessage interface {
-	SizeVT() int
-	MarshalToSizedBufferVT(b []byte) (int, error)
-}
-
 func sizeOf(r proto.Message) int {
-	if v, ok := r.(vtMessage); ok {
+	if v, ok := r.(agentstate.Generated); ok {
 		return v.SizeVT()
 	}
 	return proto.Size(r)
 }
 
-// appendRecord appends r, whose size was sizeOf. A record that no generated code can have made,
+// appendRecord appends r, whose size was sizeOf. Text is checked before, by record.Measure, or behind it, by the scanner. A record that no generated code can have made,
 // such as one with a nil pointer in a oneof, is an error.
 func appendRecord(dst []byte, r proto.Message, size int) (out []byte, err error) {
-	v, ok := r.(vtMessage)
+	v, ok := r.(agentstate.Generated)
 	if !ok {
 		out, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(dst, r)
 		if err == nil && len(out)-len(dst) != size {
@@ -111,8 +105,7 @@ func appendRecord(dst []byte, r proto.Message, size int) (out []byte, err error)
 		}
 	}()
 	out = grow(dst, size)[:len(dst)+size]
-	n, err := v.MarshalToSizedBufferVT(out[len(dst):])
-	if err == nil && n != size {
+	if !agentstate.MarshalInto(out[len(dst):], v) {
 		err = errChanged
 	}
 	return out, err

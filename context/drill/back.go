@@ -50,16 +50,16 @@ func ReadBack(ctx context.Context, want, got agentstate.Source, j *replay.Journa
 	if j != nil && len(p.sends) > 0 {
 		opts.Kinds = p.sends // what else lies there is not of this drill
 	}
-	first := &tap{Source: want, kinds: opts.Kinds, look: func(r agentstate.Record) {
+	first := &tap{Source: want, kinds: opts.Kinds, look: func(w agentstate.Wired) {
 		if a.err == nil { // a broken journal is said once, and not for each record
-			a.err = a.look(o, r)
+			a.err = a.look(o, w.Record)
 		}
 	}}
 	var unsummed error
 	state := newStateSum(opts.Kinds)
-	seen := &tap{Source: got, kinds: opts.Kinds, look: func(r agentstate.Record) {
-		o.record(r)
-		if err := state.add(r); err != nil && unsummed == nil {
+	seen := &tap{Source: got, kinds: opts.Kinds, look: func(w agentstate.Wired) {
+		o.record(w.Record)
+		if err := state.add(w); err != nil && unsummed == nil {
 			unsummed = err
 		}
 	}}

@@ -66,7 +66,7 @@ func newObserver(canaries []Canary) *observer {
 // tap is a source whose records are looked at the first time that all of its kinds are read.
 type tap struct {
 	agentstate.Source
-	look  func(agentstate.Record)
+	look  func(agentstate.Wired)
 	kinds []string // nil: all that there are
 	read  bool
 }
@@ -76,23 +76,23 @@ func (t *tap) Unwrap() agentstate.Source { return t.Source }
 
 // Records are those of the source.
 func (t *tap) Records(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Record, error] {
-	return looked(t, opts, t.Source.Records(ctx, opts), func(r agentstate.Record) agentstate.Record { return r })
+	return looked(t, opts, t.Source.Records(ctx, opts), func(r agentstate.Record) agentstate.Wired { return agentstate.Wired{Record: r} })
 }
 
 // Lend are those of the source, lent where it lends: who looks changes none.
 func (t *tap) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
-	return looked(t, opts, agentstate.Lent(ctx, t.Source, opts), recordOf)
+	return looked(t, opts, agentstate.Lent(ctx, t.Source, opts), itself)
 }
 
 // Wired are those of the source, with their bytes where it has them.
 func (t *tap) Wired(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
-	return looked(t, opts, agentstate.WiredOf(ctx, t.Source, opts), recordOf)
+	return looked(t, opts, agentstate.WiredOf(ctx, t.Source, opts), itself)
 }
 
-func recordOf(w agentstate.Wired) agentstate.Record { return w.Record }
+func itself(w agentstate.Wired) agentstate.Wired { return w }
 
 // looked is seq, read with opts, of which t looks at each record where it is its first of all kinds.
-func looked[T any](t *tap, opts *agentstate.ReadOptions, seq iter.Seq2[T, error], record func(T) agentstate.Record) iter.Seq2[T, error] {
+func looked[T any](t *tap, opts *agentstate.ReadOptions, seq iter.Seq2[T, error], wired func(T) agentstate.Wired) iter.Seq2[T, error] {
 	if t.read || opts != nil && opts.Kinds != nil && !slices.Equal(opts.Kinds, t.kinds) {
 		return seq
 	}
@@ -100,8 +100,8 @@ func looked[T any](t *tap, opts *agentstate.ReadOptions, seq iter.Seq2[T, error]
 	return func(yield func(T, error) bool) {
 		for x, err := range seq {
 			if err == nil {
-				if r := record(x); r != nil {
-					t.look(r)
+				if w := wired(x); w.Record != nil {
+					t.look(w)
 				}
 			}
 			if !yield(x, err) {

@@ -166,7 +166,7 @@ func (r *run) neutralStore(ctx context.Context) error {
 			return 0, 0, err
 		}
 		defer d.Close()
-		_, err = agentstate.Copy(ctx, d, &tap{Source: src, look: o.record}, &agentstate.CopyOptions{OnRecord: r.see(phaseNeutral)})
+		_, err = agentstate.Copy(ctx, d, &tap{Source: src, look: func(w agentstate.Wired) { o.record(w.Record) }}, &agentstate.CopyOptions{OnRecord: r.see(phaseNeutral)})
 		return r.facts.Archive.Records, 0, err
 	})
 	if err != nil {
@@ -245,7 +245,7 @@ func (r *run) planReplay(ctx context.Context) error {
 			}
 		}
 		if whole {
-			from = &tap{Source: src, look: o.record}
+			from = &tap{Source: src, look: func(w agentstate.Wired) { o.record(w.Record) }}
 		}
 		asking := r.options(phasePlan)
 		r.st.Waiting, asking.OnWaiting = nil, r.st.asks

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"maps"
@@ -19,6 +20,7 @@ import (
 type stateSum struct {
 	kinds []string // that count; nil: all
 	sums  map[string]*kindSum
+	size  [8]byte
 	buf   []byte
 }
 
@@ -31,9 +33,9 @@ func newStateSum(kinds []string) *stateSum {
 	return &stateSum{kinds: kinds, sums: map[string]*kindSum{}}
 }
 
-// add counts r in, where it is state: what a reading says of itself differs from one to the next.
-func (s *stateSum) add(r agentstate.Record) error {
-	kind := agentstate.KindOf(r)
+// add counts w in, where it is state: what a reading says of itself differs from one to the next.
+func (s *stateSum) add(w agentstate.Wired) error {
+	kind := agentstate.KindOf(w.Record)
 	if !agentstate.IsState(kind) || len(s.kinds) > 0 && !slices.Contains(s.kinds, kind) {
 		return nil
 	}
@@ -42,30 +44,31 @@ func (s *stateSum) add(r agentstate.Record) error {
 		k = &kindSum{h: sha256.New()}
 		s.sums[kind] = k
 	}
-	if err := s.spell(r); err != nil {
-		return fmt.Errorf("drill: %s: %w", kind, err)
+	b := w.Wire
+	if b == nil {
+		var err error
+		if b, err = s.spell(w.Record); err != nil {
+			return fmt.Errorf("drill: %s: %w", kind, err)
+		}
 	}
-	binary.BigEndian.PutUint64(s.buf, uint64(len(s.buf)-8))
 	k.records++
-	k.h.Write(s.buf)
+	k.h.Write(binary.BigEndian.AppendUint64(s.size[:0], uint64(len(b))))
+	k.h.Write(b)
 	return nil
 }
 
-// spell puts the bytes of r behind 8 others, as an archive spells them.
-func (s *stateSum) spell(r agentstate.Record) (err error) {
-	v, ok := r.(interface {
-		SizeVT() int
-		MarshalToSizedBufferVT(b []byte) (int, error)
-	})
+// spell gives the bytes of r as an archive spells them, until the next call.
+func (s *stateSum) spell(r agentstate.Record) (b []byte, err error) {
+	v, ok := r.(agentstate.Generated)
 	if !ok {
-		s.buf, err = proto.MarshalOptions{Deterministic: true}.MarshalAppend(append(s.buf[:0], make([]byte, 8)...), r)
-		return err
+		return proto.MarshalOptions{Deterministic: true}.Marshal(r)
 	}
-	n := 8 + v.SizeVT()
-	if s.buf = slices.Grow(s.buf[:0], n)[:n]; n > 8 {
-		_, err = v.MarshalToSizedBufferVT(s.buf[8:])
+	n := v.SizeVT()
+	s.buf = slices.Grow(s.buf[:0], n)[:n]
+	if !agentstate.MarshalInto(s.buf, v) {
+		err = errors.New("a record is not well-formed")
 	}
-	return err
+	return s.buf, err
 }
 
 // sum is the digest, in hexadecimal, and how many records it is over.

@@ -70,16 +70,10 @@ func newGlancer(f *flattener, sums cipher.AEAD) *glancer {
 	return &glancer{f: f, sums: sums, places: map[protoreflect.MessageDescriptor]*place{}, columns: root}
 }
 
-// fast is what the generated code of records has.
-type fast interface {
-	SizeVT() int
-	MarshalToSizedBufferVT(b []byte) (int, error)
-}
-
 // look looks at r; false: the flattener has to. used are the paths of r then, and its references were
 // told. b are its bytes; nil: not at hand.
 func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
-	v, ok := r.(fast)
+	v, ok := r.(agentstate.Generated)
 	if !ok || g.sums == nil {
 		return out, false
 	}
@@ -113,13 +107,13 @@ func (g *glancer) look(r agentstate.Record, b []byte) (out glance, ok bool) {
 }
 
 // marshal is the wire form of v, until the next one; nil: it cannot be written.
-func (g *glancer) marshal(v fast) []byte {
+func (g *glancer) marshal(v agentstate.Generated) []byte {
 	n := v.SizeVT()
 	if len(g.wire) < n || len(g.wire) > max(n, mostWire) {
 		g.wire = make([]byte, max(n+n/2, firstWire))
 	}
 	b := g.wire[:n]
-	if wrote, err := v.MarshalToSizedBufferVT(b); err != nil || wrote != n {
+	if !agentstate.MarshalInto(b, v) {
 		return nil
 	}
 	return b

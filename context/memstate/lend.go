@@ -18,12 +18,6 @@ type lent struct {
 	err   error // behind them
 }
 
-// sized is what the generated code of records has.
-type sized interface {
-	SizeVT() int
-	MarshalToSizedBufferVT(b []byte) (int, error)
-}
-
 // Lend yields what was committed when it started: the State never changes a record. Another goroutine
 // makes the bytes of records meanwhile, some lots ahead.
 func (s *State) Lend(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq2[agentstate.Wired, error] {
@@ -66,7 +60,7 @@ func (s *State) lots(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq
 				break
 			}
 			n := 0
-			if v, ok := r.(sized); ok {
+			if v, ok := r.(agentstate.Generated); ok {
 				n = v.SizeVT()
 			}
 			l.recs, l.sizes, l.all = append(l.recs, agentstate.Wired{Record: r}), append(l.sizes, n), l.all+n
@@ -85,12 +79,12 @@ func (s *State) lots(ctx context.Context, opts *agentstate.ReadOptions) iter.Seq
 func (l lent) wired() lent {
 	room := make([]byte, l.all)
 	for i, n := range l.sizes {
-		v, ok := l.recs[i].Record.(sized)
+		v, ok := l.recs[i].Record.(agentstate.Generated)
 		if !ok {
 			continue
 		}
 		b := room[:n:n]
-		if wrote, err := v.MarshalToSizedBufferVT(b); err == nil && wrote == n { // else whoever needs bytes makes them
+		if agentstate.MarshalInto(b, v) { // else whoever needs bytes makes them
 			l.recs[i].Wire = b
 		}
 		room = room[n:]

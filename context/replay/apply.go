@@ -218,7 +218,7 @@ func (a *apply) read(ctx context.Context, dst Target, src agentstate.Source, r a
 
 // sizeOf is how large r is on the wire.
 func sizeOf(r agentstate.Record) int {
-	if v, ok := r.(interface{ SizeVT() int }); ok {
+	if v, ok := r.(agentstate.Generated); ok {
 		return v.SizeVT()
 	}
 	return proto.Size(r)
