@@ -193,46 +193,9 @@ func (a *answers) exit() {
 			bad = append(bad, "RTO")
 		}
 	}
-	late := map[string][]string{} // kinds by how late, and of what
-	missed := 0
-	for k, secs := range t.RPOSeconds {
-		target, ok := p.Targets.rpo(k)
-		if ok && secs > target.seconds() {
-			missed++
-			say := fmt.Sprintf("%s of %s", text(Duration(secs)*Duration(time.Second)), text(target))
-			late[say] = append(late[say], k)
-		}
-	}
-	for say, kinds := range late {
-		slices.Sort(kinds)
-		bad = append(bad, fmt.Sprintf("RPO %s: %s", say, strings.Join(kinds, ", ")))
-	}
+	points, late, due := a.recoveryPoints()
+	parts, bad = append(parts, points...), append(bad, late...)
 	slices.Sort(bad)
-	var silent, ahead []string
-	due := false // some of ahead have a target
-	for k, n := range a.r.facts.Records {
-		if _, ok := t.RPOSeconds[k]; ok || n == 0 || !agentstate.IsState(k) {
-			continue
-		}
-		if a.r.ahead(a.r.wholeUntil(k)) {
-			ahead = append(ahead, k)
-			_, target := p.Targets.rpo(k)
-			due = due || target
-		} else {
-			silent = append(silent, k)
-		}
-	}
-	slices.Sort(silent)
-	slices.Sort(ahead)
-	if n := len(t.RPOSeconds); n > 0 {
-		parts = append(parts, fmt.Sprintf("RPO met by %d of %d kinds", n-missed, n))
-	}
-	if len(silent) > 0 {
-		parts = append(parts, "no time is known of "+strings.Join(silent, ", "))
-	}
-	if len(ahead) > 0 {
-		parts = append(parts, "a clock is wrong, or the source dates records ahead: the archive has what is of later than this drill, so no recovery point is known of "+strings.Join(ahead, ", "))
-	}
 	if t.Projection != nil {
 		parts = append(parts, t.Projection.Formula)
 		if t.Projection.Seconds > month {
@@ -258,6 +221,51 @@ func (a *answers) exit() {
 		a.set(42, evidence.Pass, evidence.Measured, "%s", say)
 	}
 	a.set(43, evidence.Warn, evidence.Measured, "obstacles listed: %d; what the provider states of its limits was not compared", len(a.p.Obstacles))
+}
+
+// recoveryPoints says what is known of them, and what of that is worse than the plan's targets. due: of a kind that has
+// one, none is known.
+func (a *answers) recoveryPoints() (parts, bad []string, due bool) {
+	t, p := &a.p.Timing, a.r.p
+	late := map[string][]string{} // kinds by how late, and of what
+	missed := 0
+	for k, secs := range t.RPOSeconds {
+		target, ok := p.Targets.rpo(k)
+		if ok && secs > target.seconds() {
+			missed++
+			say := fmt.Sprintf("%s of %s", text(Duration(secs)*Duration(time.Second)), text(target))
+			late[say] = append(late[say], k)
+		}
+	}
+	for say, kinds := range late {
+		slices.Sort(kinds)
+		bad = append(bad, fmt.Sprintf("RPO %s: %s", say, strings.Join(kinds, ", ")))
+	}
+	var silent, ahead []string
+	for k, n := range a.r.facts.Records {
+		if _, ok := t.RPOSeconds[k]; ok || n == 0 || !agentstate.IsState(k) {
+			continue
+		}
+		if a.r.ahead(a.r.wholeUntil(k)) {
+			ahead = append(ahead, k)
+			_, target := p.Targets.rpo(k)
+			due = due || target
+		} else {
+			silent = append(silent, k)
+		}
+	}
+	slices.Sort(silent)
+	slices.Sort(ahead)
+	if n := len(t.RPOSeconds); n > 0 {
+		parts = append(parts, fmt.Sprintf("RPO met by %d of %d kinds", n-missed, n))
+	}
+	if len(silent) > 0 {
+		parts = append(parts, "no time is known of "+strings.Join(silent, ", "))
+	}
+	if len(ahead) > 0 {
+		parts = append(parts, "a clock is wrong, or the source dates records ahead: the archive has what is of later than this drill, so no recovery point is known of "+strings.Join(ahead, ", "))
+	}
+	return parts, bad, due
 }
 
 // limits is 46.

@@ -42,6 +42,25 @@ func (p *Plan) Check() error {
 	want(p.Targets.Tasks == 0 || p.Tasks.Suite != "", "targets.tasks: of which tasks? give tasks.suite")
 	state := agentstate.StateKinds()
 	kind := func(where, k string) { want(slices.Contains(state, k), "%s: no kind %q", where, k) }
+	p.checkLists(want, kind)
+	want(slices.Contains([]string{"", "saas", "paas", "iaas"}, p.Arranged.ServiceType), "arrangement.service_type: want saas, paas or iaas, got %q", p.Arranged.ServiceType)
+	p.checkMore(want, kind)
+	if s := p.Arranged.ContractSHA256; s != "" {
+		b, err := hex.DecodeString(s)
+		want(err == nil && len(b) == 32, "arrangement.contract_sha256: want 64 hexadecimal digits")
+	}
+	for where, u := range map[string]string{"source": p.Source, "target": p.Target, "embedder.url": p.Embedder.URL} {
+		want(!password(u), "%s: a password stands in it: write ${NAME} and set NAME in the environment", where)
+	}
+	if len(bad) > 0 {
+		slices.Sort(bad)
+		return fmt.Errorf("%w: %s", ErrPlan, strings.Join(bad, "; "))
+	}
+	return nil
+}
+
+// checkLists is Check for what a plan lists.
+func (p *Plan) checkLists(want func(ok bool, f string, args ...any), kind func(where, k string)) {
 	for _, k := range p.Kinds {
 		kind("kinds", k)
 	}
@@ -72,21 +91,7 @@ func (p *Plan) Check() error {
 		want(f.ID != "" && f.Text != "", "findings[%d]: want an id and a text", i)
 		want(f.State == "open" || f.State == "closed", "findings[%d]: state: want open or closed, got %q", i, f.State)
 	}
-	want(slices.Contains([]string{"", "saas", "paas", "iaas"}, p.Arranged.ServiceType), "arrangement.service_type: want saas, paas or iaas, got %q", p.Arranged.ServiceType)
 	for i, s := range p.Provider.Sunset {
 		want(s.Object != "" && s.Date != "", "provider.sunset[%d]: want an object and a date", i)
 	}
-	p.checkMore(want, kind)
-	if s := p.Arranged.ContractSHA256; s != "" {
-		b, err := hex.DecodeString(s)
-		want(err == nil && len(b) == 32, "arrangement.contract_sha256: want 64 hexadecimal digits")
-	}
-	for where, u := range map[string]string{"source": p.Source, "target": p.Target, "embedder.url": p.Embedder.URL} {
-		want(!password(u), "%s: a password stands in it: write ${NAME} and set NAME in the environment", where)
-	}
-	if len(bad) > 0 {
-		slices.Sort(bad)
-		return fmt.Errorf("%w: %s", ErrPlan, strings.Join(bad, "; "))
-	}
-	return nil
 }

@@ -82,17 +82,13 @@ func (s *Service) Undo(ctx context.Context, run *replay.Run, created iter.Seq2[r
 			stays(rc, replay.Gone)
 		}
 	}
-	for _, rc := range memories {
-		_, parts := agentstate.SplitKey(rc.Target)
-		why, err := c.deleteMemory(ctx, parts[0])
-		if err != nil {
-			return err
+	for _, rc := range append(memories, engines...) { // of these two, when what is in them is out
+		var why string
+		if _, parts := agentstate.SplitKey(rc.Target); len(parts) == 1 {
+			why, err = c.deleteMemory(ctx, parts[0])
+		} else {
+			why, err = c.undoEngine(ctx, parts[1], rc.Version, s.o.Settle)
 		}
-		stays(rc, why)
-	}
-	for _, rc := range engines {
-		_, parts := agentstate.SplitKey(rc.Target)
-		why, err := c.undoEngine(ctx, parts[1], rc.Version, s.o.Settle)
 		if err != nil {
 			return err
 		}
