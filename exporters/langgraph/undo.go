@@ -71,6 +71,9 @@ func takeOut(ctx context.Context, d dest, lay *layout, created iter.Seq2[replay.
 	}
 	// Vectors go before their items, which take what is left of them along.
 	for _, vectors := range []bool{true, false} {
+		if vectors && !u.vectors {
+			continue
+		}
 		for part, err := range receipts.Parts(created, func(rc replay.Receipt) bool { return rc.Target != "" && isVector(rc) == vectors }) {
 			if err != nil {
 				return err
@@ -103,6 +106,7 @@ type undo struct {
 	rows    *diskmap.Map    // the ids of the run's rows of threads
 	threads *diskmap.Map    // the threads that it wrote to, by id, each with the id of one of its rows
 	stays   *diskmap.Map    // why threads stay, by id: of the others nothing
+	vectors bool            // it wrote some
 	names   map[string]cell // ids of threads by the keys of their conversations, which hold a part of an id alone
 }
 
@@ -179,6 +183,7 @@ func (u *undo) noteAll(ctx context.Context, created iter.Seq2[replay.Receipt, er
 		if err != nil {
 			return err
 		}
+		u.vectors = u.vectors || isVector(rc)
 		ids, err := u.rowsOf(ctx, rc.Target)
 		if err != nil {
 			return err
