@@ -95,8 +95,7 @@ func TestCutInTransit(t *testing.T) {
 			w.fake.ServeHTTP(rw, r)
 		}))
 		defer srv.Close()
-		cfg := w.cfg
-		cfg.BaseEndpoint = aws.String(srv.URL)
+		cfg := w.at(srv)
 		st := memstate.New()
 		rep, err := agentstate.Copy(t.Context(), st, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000, again: func(ctx context.Context, _ time.Duration) error { return ctx.Err() }}), nil)
 		if forever {
@@ -131,8 +130,7 @@ func TestAnswerOf100MB(t *testing.T) {
 		w.fake.ServeHTTP(rw, r)
 	}))
 	defer srv.Close()
-	cfg := w.cfg
-	cfg.BaseEndpoint = aws.String(srv.URL)
+	cfg := w.at(srv)
 	_, rep := read(t, New(Options{Region: "eu-central-1", Memory: w.mem, Config: &cfg, Rate: 5000}))
 	if len(rep.Gaps) != 2 || rep.Gaps[0].Reason != pb.Gap_REASON_LIMIT || !strings.HasSuffix(rep.Gaps[0].Place, "/ada/s2") || rep.Records["message"] != 9 {
 		t.Errorf("%v %v", rep.Gaps, rep.Records)

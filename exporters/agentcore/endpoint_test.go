@@ -15,7 +15,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/bedrockagentcore/types"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -36,7 +35,7 @@ type odd struct {
 }
 
 func (w *world) behind(t *testing.T, o odd) *world {
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	return w.through(func(rw http.ResponseWriter, r *http.Request) {
 		if o.lacks != nil && o.lacks(r.URL.Path) {
 			o.lack(rw)
 			return
@@ -56,11 +55,7 @@ func (w *world) behind(t *testing.T, o odd) *world {
 		}
 		rw.WriteHeader(rec.Code)
 		_, _ = rw.Write(b)
-	}))
-	t.Cleanup(srv.Close)
-	out := *w
-	out.cfg.BaseEndpoint = aws.String(srv.URL)
-	return &out
+	})
 }
 
 // each calls f for every object in v.

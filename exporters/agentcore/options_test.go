@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -18,15 +17,13 @@ import (
 
 // toFake sends every request to the fake, whatever host it is for.
 type toFake struct {
-	host  string
+	direct
 	asked atomic.Int64
 }
 
 func (f *toFake) RoundTrip(r *http.Request) (*http.Response, error) {
 	f.asked.Add(1)
-	r = r.Clone(r.Context())
-	r.URL.Scheme, r.URL.Host = "http", f.host
-	return http.DefaultTransport.RoundTrip(r)
+	return f.direct.RoundTrip(r)
 }
 
 // Clock, logger and HTTP client come from outside, through the registry.
@@ -42,11 +39,7 @@ func TestWorldFromOutside(t *testing.T) {
 	t.Setenv("AWS_SECRET_ACCESS_KEY", secretKey)
 	t.Setenv("AWS_CONFIG_FILE", t.TempDir()+"/none")
 	t.Setenv("AWS_SHARED_CREDENTIALS_FILE", t.TempDir()+"/none")
-	host, err := url.Parse(w.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	client := &toFake{host: host.Host}
+	client := &toFake{direct: direct{w.fake}}
 	var log bytes.Buffer
 	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 	rt, err := exporters.NewRegistry(Drivers()...).OpenWith(t.Context(), "agentcore://eu-central-1/"+w.mem, &exporters.Options{

@@ -3,13 +3,10 @@ package agentcore
 import (
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
@@ -20,17 +17,13 @@ import (
 
 // instead is w behind an endpoint that answers with body where the path has part.
 func (w *world) instead(t *testing.T, part, body string) *world {
-	srv := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+	return w.through(func(rw http.ResponseWriter, r *http.Request) {
 		if strings.Contains(r.URL.Path, part) && r.Method != http.MethodPost {
 			_, _ = rw.Write([]byte(body))
 			return
 		}
 		w.fake.ServeHTTP(rw, r)
-	}))
-	t.Cleanup(srv.Close)
-	out := *w
-	out.cfg.BaseEndpoint = aws.String(srv.URL)
-	return &out
+	})
 }
 
 // gapsAt are the reasons of the gaps at a place, by kind.

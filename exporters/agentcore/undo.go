@@ -102,10 +102,11 @@ func gone(err error) bool {
 	return errors.As(err, &no) && no.status == 404 && !no.unknown()
 }
 
-// mayHave tells whether a request that ended with err may have done what it asked: it did, or nobody knows.
+// mayHave tells whether a request that ended with err may have done what it asked: it did, or nobody knows. Only an answer
+// that refuses says that it did not. Where none came, the SDK makes one up, of status 0.
 func mayHave(err error) bool {
 	var answer *smithyhttp.ResponseError
-	return err == nil || !errors.As(err, &answer) || answer.HTTPStatusCode() >= 500
+	return err == nil || !errors.As(err, &answer) || answer.HTTPStatusCode()/100 != 4
 }
 
 // sentDelete notes how a request ended that deletes.

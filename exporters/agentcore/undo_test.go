@@ -1,7 +1,9 @@
 package agentcore
 
 import (
+	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -129,6 +131,30 @@ func TestUndoRefusedRecords(t *testing.T) {
 	left := must(dst.dp.ListMemoryRecords(t.Context(), &dp.ListMemoryRecordsInput{MemoryId: &mem, Namespace: aws.String("/m")}))(t).MemoryRecordSummaries
 	if len(left) != 1 || is[*left[0].MemoryRecordId] != kept {
 		t.Errorf("%d records are left", len(left))
+	}
+}
+
+// TestUndoAnswerLost: an undo that is stopped before the answer to its first request came may have taken something out.
+func TestUndoAnswerLost(t *testing.T) {
+	t.Parallel()
+	src := newWorld(t, agentcorefake.Options{})
+	mem := src.plain(t, "small")
+	src.event(t, mem, "ada", "s", at0, nil, say(types.RoleUser, "x"))
+	st, _ := read(t, src.service(""))
+	dst := newWorld(t, agentcorefake.Options{Account: "999999999999"})
+	_, j := apply(t, dst.service(""), st)
+	ctx, stop := context.WithCancel(t.Context())
+	_, err := replay.Undo(ctx, dst.through(func(rw http.ResponseWriter, r *http.Request) {
+		dst.fake.ServeHTTP(rw, r)
+		if r.Method == http.MethodDelete {
+			stop()
+		}
+	}).service(""), j)
+	if !errors.Is(err, context.Canceled) || errors.Is(err, replay.ErrUntouched) {
+		t.Errorf("%v, want that it was stopped, and nobody knows what it took out", err)
+	}
+	if u, err := replay.Undo(t.Context(), dst.service(""), j); err != nil || u.LeftN > 0 {
+		t.Errorf("%+v %v", u, err)
 	}
 }
 

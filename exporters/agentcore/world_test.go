@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"testing"
 	"time"
@@ -38,7 +40,6 @@ type world struct {
 	cfg  aws.Config
 	dp   *dp.Client
 	cp   *cp.Client
-	url  string
 	mem  string
 	root string // of the branch of the shop
 	hold int    // bytes of a session that are held in memory; 0: as many as ever
@@ -52,15 +53,51 @@ func newWorld(t testing.TB, o agentcorefake.Options) *world {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := httptest.NewServer(f)
 	t.Cleanup(func() {
-		srv.Close()
 		for _, b := range f.Broken() {
 			t.Errorf("the fake answered what the provider's model forbids: %s", b)
 		}
 	})
-	cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(srv.URL), Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", secretKey, "")}
-	return &world{fake: f, cfg: cfg, dp: dp.NewFromConfig(cfg), cp: cp.NewFromConfig(cfg), url: srv.URL}
+	cfg := aws.Config{Region: "eu-central-1", BaseEndpoint: aws.String(fmt.Sprintf("http://%p.invalid", f)), HTTPClient: &http.Client{Transport: direct{f}},
+		Credentials: credentials.NewStaticCredentialsProvider("AKIDEXAMPLE", secretKey, "")}
+	return &world{fake: f, cfg: cfg, dp: dp.NewFromConfig(cfg), cp: cp.NewFromConfig(cfg)}
+}
+
+// direct is the way to a handler of this process: a socket would cost each of many requests more than its answer. What goes
+// over one is tried by the tests that have a server.
+type direct struct{ http.Handler }
+
+func (d direct) RoundTrip(r *http.Request) (*http.Response, error) {
+	in := r.Clone(r.Context())
+	var err error
+	if in.URL, err = url.ParseRequestURI(r.URL.RequestURI()); err != nil { // as a server sees it
+		return nil, err
+	}
+	if r.Body == nil {
+		in.Body = http.NoBody
+	} else {
+		defer r.Body.Close()
+	}
+	out := httptest.NewRecorder()
+	d.ServeHTTP(out, in)
+	if err := r.Context().Err(); err != nil {
+		return nil, err
+	}
+	return out.Result(), nil
+}
+
+// through is the world as a handler shows it.
+func (w *world) through(h http.HandlerFunc) *world {
+	out := *w
+	out.cfg.HTTPClient = &http.Client{Transport: direct{h}}
+	return &out
+}
+
+// at is the world's login at a server, over the connection that the driver makes.
+func (w *world) at(srv *httptest.Server) aws.Config {
+	cfg := w.cfg
+	cfg.BaseEndpoint, cfg.HTTPClient = aws.String(srv.URL), nil
+	return cfg
 }
 
 // service is the driver on the world.
