@@ -10,12 +10,14 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/context/replay"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
+	"github.com/exitramp/exitramp/internal/loadtest"
 )
 
 // A program that was ended while it wrote leaves half a line. The session is carried with it, to the byte, the sound
 // lines are read, and the others are counted and named.
 func TestTornLines(t *testing.T) {
 	t.Parallel() // files with no end, that are being written, are waited for
+	lists := loadtest.Of(1<<16, 1<<20)
 	const a, b, half = `{"role": "user", "content": "hi"}`, `{"role": "assistant", "content": "ho"}`, `{"role": "user", "conte`
 	for name, c := range map[string]struct {
 		text, says string
@@ -27,7 +29,7 @@ func TestTornLines(t *testing.T) {
 		"the first's end":       {half + "\n" + a + "\n" + b + "\n", "line 1", 2, 1},
 		"the first's beginning": {`er", "content": "hi"}` + "\r\n" + a + "\r\n" + b + "\r\n" + half, "line 1", 2, 2},
 		"spaces":                {a + "\n" + b + "\n\u00a0\n" + half, "line 4", 2, 1},
-		"open lists":            {a + "\n" + b + "\n" + strings.Repeat("[\n", 1<<20), "line 3", 2, 1 << 20},
+		"open lists":            {a + "\n" + b + "\n" + strings.Repeat("[\n", lists), "line 3", 2, uint64(lists)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -64,6 +64,28 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestManyMembers: more members than 16 bits count.
+func TestManyMembers(t *testing.T) {
+	const n = 1<<16 + 1
+	var b bytes.Buffer
+	w := NewWriter(&b)
+	for i := range n {
+		if _, err := w.Add(fmt.Sprintf("m/%05d", i), nil, 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if es, err := read(b.Bytes()); err != nil || len(es) != n || es[n-1].Name != "m/65536" {
+		t.Errorf("%d members, %v", len(es), err)
+	}
+	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil || len(z.File) != n {
+		t.Error("another reader does not find all of them", err)
+	}
+}
+
 // Every flipped bit of headers, directory and trailer is refused: by Read, by ReadMember, or
 // because the CRC or size no longer is the one of the member.
 func TestFlips(t *testing.T) {
