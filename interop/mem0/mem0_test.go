@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/exitramp/exitramp/interop/forks"
 )
 
 // flavour is one of mem0's packages, with its files or with PostgreSQL.
@@ -44,9 +46,7 @@ func run(t *testing.T, stdin []byte, dir, name string, args ...string) string {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir, cmd.Stdin, cmd.WaitDelay = dir, bytes.NewReader(stdin), 5*time.Second
-	home := t.TempDir()
-	// The index of approximate neighbours depends on chance: the judge wants every row.
-	cmd.Env = append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "MEM0_TELEMETRY=false", "HOME="+home, "MEM0_DIR="+home, "PGOPTIONS=-c enable_indexscan=off")
+	cmd.Env = environ(t)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -55,6 +55,16 @@ func run(t *testing.T, stdin []byte, dir, name string, args ...string) string {
 	}
 	return out.String()
 }
+
+// environ is what the runtimes are started with: a home of their own.
+func environ(t *testing.T) []string {
+	home := t.TempDir()
+	// The index of approximate neighbours depends on chance: the judge wants every row.
+	return append(os.Environ(), "PYTHONDONTWRITEBYTECODE=1", "MEM0_TELEMETRY=false", "HOME="+home, "MEM0_DIR="+home, "PGOPTIONS=-c enable_indexscan=off")
+}
+
+// scripts are those in Python. What mem0 imports takes seconds; mem0 itself, which looks for its home meanwhile, each imports anew.
+var scripts = forks.Process{Dir: "python", Modules: []string{"openai", "psycopg", "pydantic", "qdrant_client", "sqlalchemy"}}
 
 func exitramp(t *testing.T, args ...string) string {
 	t.Helper()
@@ -124,7 +134,9 @@ func (f flavour) answers(t *testing.T, url string, places ...place) [][]any {
 	}
 	to := filepath.Join(t.TempDir(), "answers.json")
 	if f.name == "python" {
-		run(t, in, "python", filepath.Join(folder(t), "python", "bin", "python"), "mem.py", to)
+		if out, errs, code := scripts.Run(t, filepath.Join(folder(t), "python", "bin", "python"), forks.Script{Dir: "python", Args: []string{"mem.py", to}, Env: environ(t), Stdin: in}); code != 0 {
+			t.Fatalf("mem.py: exit code %d\n%s%s", code, out, errs[max(0, len(errs)-3000):])
+		}
 	} else {
 		dir := filepath.Join(t.TempDir(), "js") // Node looks for modules next to the script
 		if err := os.CopyFS(dir, os.DirFS("js")); err != nil {
