@@ -170,7 +170,8 @@ type cursor struct {
 // maxCursor is the size of a cursor, in bytes.
 const maxCursor = 64 << 10
 
-// Mark yields a Mark. at is the source's own position; the counts so far travel with it.
+// Mark yields a Mark. at is the source's own position; the counts so far travel with it. A position that is
+// longer than a cursor may be, as a key of a database may be, gets no Mark: a later run goes on from the one before.
 func (e *Emitter) Mark(at any) bool {
 	raw, err := json.Marshal(at)
 	if err != nil {
@@ -178,15 +179,15 @@ func (e *Emitter) Mark(at any) bool {
 		return false
 	}
 	b, err := json.Marshal(cursor{raw, e.seen, e.st.FromUnixNano, e.st.Resumed, Notes(e.st)})
-	if err == nil && len(b) > maxCursor {
-		err = fmt.Errorf("%d bytes, at most %d", len(b), maxCursor)
-	}
 	if err != nil {
 		e.Fail(fmt.Errorf("agentstate: cursor: %w", err))
 		return false
 	}
 	if !e.OK() {
 		return false
+	}
+	if len(b) > maxCursor {
+		return true
 	}
 	e.done = !e.yield(&pb.Mark{Meta: Meta("mark", nil), Cursor: b}, nil)
 	return !e.done

@@ -159,21 +159,27 @@ func TestEmitterCursor(t *testing.T) {
 			t.Errorf("%s: %v", c, err)
 		}
 	}
-	var keys []string
-	var last error
+	var keys []string // a place that no cursor has room for is not marked, and the stream goes on
 	for r, err := range func(yield func(agentstate.Record, error) bool) {
 		e := agentstate.NewEmitter(t.Context(), yield, &pb.Origin{Meta: agentstate.Meta("origin", nil, "x", "db1")})
-		if e.Mark(strings.Repeat("x", 65<<10)) {
-			t.Error("a cursor of 65 KiB passed")
+		for _, n := range []int{1, 65 << 10, 2} {
+			if !e.Mark(strings.Repeat("x", n)) {
+				t.Errorf("a place of %d bytes ended the stream", n)
+			}
 		}
 		e.End(nil)
 	} {
-		if last = err; err == nil {
-			keys = append(keys, r.GetMeta().Key)
+		if err != nil {
+			t.Fatal(err)
 		}
+		key := r.GetMeta().GetKey()
+		if m, ok := r.(*pb.Mark); ok {
+			key = string(m.Cursor[:min(len(m.Cursor), 12)])
+		}
+		keys = append(keys, key)
 	}
-	if last == nil || !slices.Equal(keys, []string{"origin/x/db1"}) {
-		t.Error(keys, last)
+	if want := []string{"origin/x/db1", `{"At":"x","S`, `{"At":"xx","`, "completeness/x/db1"}; !slices.Equal(keys, want) {
+		t.Errorf("got %q, want %q", keys, want)
 	}
 }
 

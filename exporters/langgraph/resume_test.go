@@ -3,6 +3,7 @@ package langgraph
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -13,6 +14,7 @@ import (
 	"github.com/exitramp/exitramp/context/memstate"
 	"github.com/exitramp/exitramp/exporters/internal/drivertest"
 	"github.com/exitramp/exitramp/internal/loadtest"
+	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
 // broken is a sink that breaks off after n records.
@@ -139,5 +141,33 @@ func TestKinds(t *testing.T) {
 		if _, err := proto.Marshal(r); err != nil {
 			t.Errorf("%s: %v", r.GetMeta().GetKey(), err)
 		}
+	}
+}
+
+// TestLongPlace: a key of any length is read, and so is what comes after it.
+func TestLongPlace(t *testing.T) {
+	p := sample(t, "python.sqlite")
+	run(t, p, false, "UPDATE checkpoints SET thread_id = replace(hex(zeroblob(30000)), '00', 'ab') WHERE thread_id = 't-interrupt'",
+		"UPDATE writes SET thread_id = replace(hex(zeroblob(30000)), '00', 'ab') WHERE thread_id = 't-interrupt'",
+		"UPDATE store SET key = replace(hex(zeroblob(40000)), '00', 'cd') WHERE key = 'mem-1'")
+	m, rep := drivertest.Export(t, SQLite(p))
+	if rep.Verdict.Coverage != agentstate.Reconciled {
+		t.Errorf("%v: %v", rep.Verdict.Coverage, drivertest.Gaps(rep))
+	}
+	long := 0
+	for _, r := range records(t, m) {
+		switch v := r.(type) {
+		case *pb.Checkpoint:
+			if strings.HasPrefix(v.Meta.Key, "checkpoint/abab") {
+				long++
+			}
+		case *pb.Memory:
+			if strings.Contains(v.Meta.Key, "/cdcd") {
+				long++
+			}
+		}
+	}
+	if long < 2 {
+		t.Errorf("%d records of long keys", long)
 	}
 }
