@@ -9,7 +9,7 @@ import (
 )
 
 // shapes are the kinds of state that each flavour's make script knows.
-var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide", "deep"}, "js": {"trip", "odd", "wide", "rare"}}
+var shapes = map[string][]string{"python": {"trip", "odd", "rare", "chats", "alive", "wide", "deep", "half"}, "js": {"trip", "odd", "wide", "rare"}}
 
 // TestRoundTrip carries real state of every shape from each store of each flavour into each other store of that flavour:
 // into tables that the runtime made, and into an empty place where exitramp makes them. The runtime then judges the copy.
