@@ -59,7 +59,7 @@ func (w *writer) cross(ctx context.Context, r agentstate.Record) (replay.Receipt
 	return skip("LangGraph has no such thing"), nil
 }
 
-const needsKey = "encrypted: between SQLite and PostgreSQL a checkpoint is laid out anew, which needs the key; an exact copy into the same kind of database does not"
+const needsKey = "encrypted, or packed by a serializer of the program's own: between SQLite and PostgreSQL a checkpoint is laid out anew, which needs the key; an exact copy into the same kind of database does not"
 
 // rowOf are the values of the record's native row, by column.
 func (w *writer) rowOf(ctx context.Context, r agentstate.Record) (map[string]cell, error) {

@@ -109,6 +109,7 @@ func sends(t *testing.T, m *memstate.State) map[string][]string {
 func TestOldSendsRefused(t *testing.T) {
 	for change, want := range map[string]string{
 		"UPDATE checkpoint_writes SET type = 'msgpack+aes' WHERE channel = '__pregel_tasks' AND idx = 4":                 "encrypted",
+		"UPDATE checkpoint_writes SET type = 'msgpack+zlib' WHERE channel = '__pregel_tasks' AND idx = 4":                "a serializer of the program's own",
 		"UPDATE checkpoint_writes SET type = 'pickle' WHERE channel = '__pregel_tasks' AND idx = 4":                      "of the type pickle",
 		`UPDATE checkpoint_writes SET type = 'json', blob = '{"lc":2}' WHERE channel = '__pregel_tasks' AND idx = 4`:     "the JSON of an old release",
 		"UPDATE checkpoints SET checkpoint = jsonb_set(checkpoint, '{channel_versions}', '{}') WHERE checkpoint_id > ''": "no channel has a version",
