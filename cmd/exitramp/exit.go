@@ -118,10 +118,15 @@ func exitCode(err error) int {
 		return exitUsage
 	case format.Class(err) != "":
 		return exitRefused
-	case errors.Is(err, agentstate.ErrUnanswered): // at the first look as in the middle
+	case passes(err): // at the first look as in the middle
 		return exitResume
 	}
 	return exitOther
+}
+
+// passes tells whether err is that nobody answered, which another time may be otherwise without anybody's doing. A script goes on after that.
+func passes(err error) bool {
+	return errors.Is(err, agentstate.ErrUnanswered) && !agentstate.IsLasting(err)
 }
 
 // class is the class of a refusal; empty: err is none.
@@ -229,7 +234,7 @@ func hintOf(err error) string {
 		return "a URL stands where a file is wanted: --help says what goes where"
 	case errors.Is(err, agentstate.ErrNotFound):
 		return "exitramp list ARCHIVE prints the keys"
-	case errors.Is(err, agentstate.ErrUnanswered):
+	case passes(err):
 		return "run the same command again once it answers"
 	}
 	return ""

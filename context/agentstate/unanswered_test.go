@@ -42,4 +42,8 @@ func TestUnanswered(t *testing.T) {
 	if !errors.Is(fmt.Errorf("x: %w", own), own) || errors.Is(own, agentstate.Unanswered("the login has ended")) {
 		t.Error("an error of a driver is not told from another of the same words")
 	}
+	last := agentstate.Lasting(own)
+	if err := fmt.Errorf("x: %w", last); !errors.Is(err, last) || !errors.Is(err, own) || !agentstate.IsUnanswered(err) || !agentstate.IsLasting(err) || agentstate.IsLasting(own) {
+		t.Error("what lasts is not told from what passes")
+	}
 }

@@ -47,7 +47,7 @@ import (
 
 // Errors that callers act on.
 var (
-	ErrLogin     = agentstate.Unanswered("agentcore: the login is missing or has ended: log in and run the same command again")
+	ErrLogin     = agentstate.Lasting(agentstate.Unanswered("agentcore: the login is missing or has ended: log in and run the same command again"))
 	ErrForbidden = errors.New("agentcore: not allowed")
 	ErrBusy      = agentstate.Unanswered("agentcore: the service keeps refusing: run the same command again later")
 	ErrQuota     = errors.New("agentcore: a quota of the account is reached: have it raised and run the same command again")

@@ -2,6 +2,7 @@ package pgsnapshot
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +13,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/pgsnapshot/pgtest"
 )
 
@@ -150,6 +153,50 @@ func TestBrokenOff(t *testing.T) {
 	}
 }
 
+// TestLasting: a program that asks again and again is told what it waits for in vain, and what passes is not said to be a refused login.
+func TestLasting(t *testing.T) {
+	s, err := Parse("postgres://host/db")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		err  pgconn.PgError
+		is   error
+		last bool
+	}{
+		{pgconn.PgError{Code: "28P01", Message: "password authentication failed"}, ErrLogin, true},
+		{pgconn.PgError{Code: "55000", Message: "database \"db\" is not currently accepting connections"}, ErrLogin, true},
+		{pgconn.PgError{Code: "57P03", Message: "the database system is not accepting connections", Detail: "Hot standby mode is disabled."}, ErrUnreachable, true},
+		{pgconn.PgError{Code: "57P03", Message: "the database system is not yet accepting connections"}, ErrUnreachable, false},
+		{pgconn.PgError{Code: "53300", Message: "sorry, too many clients already"}, ErrUnreachable, false},
+		// of PgBouncer
+		{pgconn.PgError{Code: "08P01", Message: "query_wait_timeout"}, ErrUnreachable, false},
+		{pgconn.PgError{Code: "08P01", Message: "server login has been failing, try again later (server_login_retry)"}, ErrUnreachable, false},
+		{pgconn.PgError{Code: "08P01", Message: "no more connections allowed (max_client_conn)"}, ErrUnreachable, false},
+		{pgconn.PgError{Code: "08P01", Message: "unsupported startup parameter: geqo"}, ErrLogin, true},
+		{pgconn.PgError{Code: "08P01", Message: "bouncer config error"}, ErrLogin, true},
+		{pgconn.PgError{Code: "08P01", Message: "role \"r\" does not exist"}, ErrLogin, true},
+	} {
+		err := s.refused(&c.err)
+		if !errors.Is(err, c.is) || agentstate.IsLasting(err) != c.last || !agentstate.IsUnanswered(err) {
+			t.Errorf("%s %s: %v, lasting %v", c.err.Code, c.err.Message, err, agentstate.IsLasting(err))
+		}
+	}
+	for err, last := range map[error]bool{
+		&net.DNSError{Name: "host", IsNotFound: true}:                             true,
+		&net.DNSError{Name: "host", IsTemporary: true}:                            false,
+		&tls.CertificateVerificationError{Err: errors.New("by nobody")}:           true,
+		&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}:                       false,
+		fmt.Errorf("host: %w", errors.New("server refused TLS connection")):       true,
+		fmt.Errorf("in the middle of a handshake for TLS: %w", io.EOF):            false,
+		fmt.Errorf("of two hosts, one at least: %w", pgconn.ErrPrimaryConnection): false, // while another becomes the primary
+	} {
+		if got := s.unreached(err); !errors.Is(got, ErrUnreachable) || agentstate.IsLasting(got) != last {
+			t.Errorf("%v: %v, lasting %v", err, got, agentstate.IsLasting(got))
+		}
+	}
+}
+
 // TestMayNotConnect: who may not connect to the database is told so, not that a login was refused, which may be mended elsewhere.
 func TestMayNotConnect(t *testing.T) {
 	s := allowed(t, -1)
@@ -186,10 +233,10 @@ func answering(t *testing.T, with string) string {
 
 // TestConnectSays: what keeps a connection from being made is said as what it is.
 func TestConnectSays(t *testing.T) {
-	tls := httptest.NewUnstartedServer(nil)
-	tls.Config.ErrorLog = log.New(io.Discard, "", 0)
-	tls.StartTLS()
-	defer tls.Close()
+	secure := httptest.NewUnstartedServer(nil)
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
+	defer secure.Close()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -205,7 +252,7 @@ func TestConnectSays(t *testing.T) {
 				defer c.Close()
 				io.ReadFull(c, make([]byte, 8))
 				c.Write([]byte("S"))
-				s, err := net.Dial("tcp", tls.Listener.Addr().String())
+				s, err := net.Dial("tcp", secure.Listener.Addr().String())
 				if err != nil {
 					return
 				}

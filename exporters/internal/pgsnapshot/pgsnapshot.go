@@ -29,7 +29,7 @@ import (
 
 // Errors that callers act on.
 var (
-	ErrLogin       = agentstate.Unanswered("login refused")
+	ErrLogin       = agentstate.Lasting(agentstate.Unanswered("login refused"))
 	ErrUnreachable = agentstate.Unanswered("no connection to the server")
 	// ErrNoDatabase is an answer: the server is there, and does not have it.
 	ErrNoDatabase = errors.New("no such database")
@@ -107,27 +107,35 @@ func (s *Server) Connect(ctx context.Context) (*pgx.Conn, error) {
 	if pe != nil {
 		return nil, s.refused(pe)
 	}
+	return nil, s.unreached(err)
+}
+
+// unreached says why no server answered.
+func (s *Server) unreached(err error) error {
 	why := "no answer"
+	unreachable := ErrUnreachable
 	var op *net.OpError
 	var dns *net.DNSError
 	var cert *tls.CertificateVerificationError
 	switch {
 	case errors.As(err, &cert):
-		return nil, fmt.Errorf("%w: %s: TLS: its certificate is not accepted: %w; check host, sslmode and sslrootcert of the URL", ErrUnreachable, s, cert.Err)
+		return fmt.Errorf("%w: %s: TLS: its certificate is not accepted: %w; check host, sslmode and sslrootcert of the URL", agentstate.Lasting(ErrUnreachable), s, cert.Err)
 	case errors.Is(err, pgconn.ErrReadOnlyConnection), errors.Is(err, pgconn.ErrReadWriteConnection), errors.Is(err, pgconn.ErrPrimaryConnection), errors.Is(err, pgconn.ErrStandbyConnection):
-		return nil, fmt.Errorf("%w: no host of the URL, which begins with %s, is what its target_session_attrs asks for", ErrUnreachable, s)
+		return fmt.Errorf("%w: no host of the URL, which begins with %s, is what its target_session_attrs asks for", ErrUnreachable, s)
 	case errors.As(err, &dns):
-		why = "no host of this name"
+		if why = "no host of this name"; dns.IsNotFound { // else nobody was there to ask
+			unreachable = agentstate.Lasting(ErrUnreachable)
+		}
 	case errors.As(err, &op):
 		why = op.Err.Error()
 	case ended(err): // also in the middle of a handshake
 		why = "it ended the connection"
 	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
-		why = "TLS: " + "the server and sslmode of the URL do not agree"
+		why, unreachable = "TLS: the server and sslmode of the URL do not agree", agentstate.Lasting(ErrUnreachable)
 	case strings.Contains(err.Error(), "password"):
-		return nil, fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
+		return fmt.Errorf("%w: %s refuses user %q; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User)
 	}
-	return nil, fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", ErrUnreachable, s, why)
+	return fmt.Errorf("%w: %s: %s; is the server running, and may this machine reach it?", unreachable, s, why)
 }
 
 // refused says what the server, or a pooler in front of it, refused a login for.
@@ -146,12 +154,23 @@ func (s *Server) refused(pe *pgconn.PgError) error {
 	case "53300":
 		return fmt.Errorf("%w: %s: too many connections; try again later", ErrUnreachable, s)
 	case "57P01", "57P02", "57P03":
+		if strings.HasPrefix(pe.Detail, "Hot standby mode is disabled") {
+			return fmt.Errorf("%w: %s: a standby that answers nobody: hot_standby is off", agentstate.Lasting(ErrUnreachable), s)
+		}
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
+	case "08P01":
+		if pe.Routine == "" && slices.ContainsFunc(passing[:], func(of string) bool { return strings.Contains(pe.Message, of) }) {
+			return s.pooler(pe)
+		}
 	case "42704", "42602", "22023", "55P02": // of the settings that go with the login
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
 	}
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s)", ErrLogin, s, pe.Message, pe.Code)
 }
+
+// passing is in what a pooler says where it has no connection, or the server behind it does not answer. What else it says at a
+// login is of the login, as a setting that it does not take.
+var passing = [...]string{"query_wait_timeout", "login_timeout", "login has been failing", "cannot connect", "no more connections", "server conn", "server closed", "shut"}
 
 // settings, run first in a transaction, make text forms of values independent of server and role. Whoever holds a lock for
 // longer than a minute is said to, in place of waiting without a word; a lock_timeout of the URL, the role or the database stands, also

@@ -40,7 +40,7 @@ func (s *Server) Wrap(err error) error {
 		case strings.Contains(pe.Message, "pooling mode"):
 			what += "; want a pooler in transaction or session mode"
 		default: // the server behind it crashed, or had no connection left
-			return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, what, pe.Code)
+			return s.pooler(pe)
 		}
 	case "55P03", "40P01", "40001":
 		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
@@ -70,6 +70,11 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s): where an index of your own holds the value, drop it first; a key of the runtime's own that is too long fits no database of PostgreSQL", ErrLimit, s, what, pe.Code)
 	}
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
+}
+
+// pooler says what a pooler says of the server behind it.
+func (s *Server) pooler(pe *pgconn.PgError) error {
+	return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
 }
 
 // broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word.

@@ -1,0 +1,26 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/exporters/agentcore"
+	"github.com/exitramp/exitramp/exporters/langgraph"
+)
+
+// TestLastingCode: a script that goes on after 75 does not try for ever what a person has to mend.
+func TestLastingCode(t *testing.T) {
+	for err, want := range map[error]int{
+		agentstate.ErrUnanswered: exitResume,
+		langgraph.ErrUnreachable: exitResume,
+		langgraph.ErrLogin:       exitOther,
+		agentcore.ErrLogin:       exitOther,
+		agentcore.ErrBusy:        exitResume,
+	} {
+		err = fmt.Errorf("source: %w", err)
+		if got := exitCode(err); got != want || hintOf(err) != "" != (want == exitResume) {
+			t.Errorf("%v: %d, want %d, with the hint %q", err, got, want, hintOf(err))
+		}
+	}
+}
