@@ -151,6 +151,10 @@ func TestBrokenOff(t *testing.T) {
 	if err := s.Wrap(fmt.Errorf("receive: %w", io.ErrUnexpectedEOF)); !errors.Is(err, ErrUnreachable) {
 		t.Error(err)
 	}
+	full := &os.PathError{Op: "write", Path: "x", Err: syscall.ENOSPC} // of what is noted here of an answer
+	if err := s.Wrap(full); errors.Is(err, ErrUnreachable) || !errors.Is(err, full) {
+		t.Error(err)
+	}
 }
 
 // TestLasting: a program that asks again and again is told what it waits for in vain, and what passes is not said to be a refused login.
@@ -180,6 +184,11 @@ func TestLasting(t *testing.T) {
 		err := s.refused(&c.err)
 		if !errors.Is(err, c.is) || agentstate.IsLasting(err) != c.last || !agentstate.IsUnanswered(err) {
 			t.Errorf("%s %s: %v, lasting %v", c.err.Code, c.err.Message, err, agentstate.IsLasting(err))
+		}
+	}
+	for code, last := range map[string]bool{"53400": true, "53100": false, "57014": false} {
+		if err := s.Wrap(&pgconn.PgError{Code: code}); agentstate.IsLasting(err) != last || !agentstate.IsUnanswered(err) {
+			t.Errorf("%s: %v", code, err)
 		}
 	}
 	for err, last := range map[error]bool{

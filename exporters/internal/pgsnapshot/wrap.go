@@ -62,7 +62,11 @@ func (s *Server) Wrap(err error) error {
 	}
 	if s.reads.Load() || !ruled(pe) { // no row comes or goes where one is read
 		if class := pe.Code[:min(2, len(pe.Code))]; class == "53" || class == "57" { // it has no room or memory left, or somebody ended the statement
-			return agentstate.Unanswered(fmt.Sprintf("%s: %s (SQLSTATE %s)", s, what, pe.Code))
+			err = agentstate.Unanswered(fmt.Sprintf("%s: %s (SQLSTATE %s)", s, what, pe.Code))
+			if pe.Code == "53400" { // a limit that was set, as temp_file_limit
+				err = agentstate.Lasting(err)
+			}
+			return err
 		}
 		return fmt.Errorf("%s: %s (SQLSTATE %s)", s, what, pe.Code)
 	}
@@ -79,8 +83,8 @@ func (s *Server) pooler(pe *pgconn.PgError) error {
 
 // broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word.
 func broke(err error) bool {
-	var ne net.Error
-	return errors.As(err, &ne) || ended(err) || pgconn.SafeToRetry(err) // the last: it had broken before
+	var op *net.OpError // any error of a call, as of a disk that is full here, has the methods of a net.Error
+	return errors.As(err, &op) || ended(err) || pgconn.SafeToRetry(err) // the last: it had broken before
 }
 
 // ended tells whether the other side closed a connection.
