@@ -83,7 +83,7 @@ func (s *Server) pooler(pe *pgconn.PgError) error {
 
 // broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word.
 func broke(err error) bool {
-	var op *net.OpError // any error of a call, as of a disk that is full here, has the methods of a net.Error
+	var op *net.OpError                                                 // any error of a call, as of a disk that is full here, has the methods of a net.Error
 	return errors.As(err, &op) || ended(err) || pgconn.SafeToRetry(err) // the last: it had broken before
 }
 
