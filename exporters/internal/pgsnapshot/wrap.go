@@ -81,9 +81,10 @@ func (s *Server) pooler(pe *pgconn.PgError) error {
 	return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
 }
 
-// broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word.
+// broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word. The error of
+// any call has the methods of a net.Error, also where a disk is full here.
 func broke(err error) bool {
-	var op *net.OpError                                                 // any error of a call, as of a disk that is full here, has the methods of a net.Error
+	var op *net.OpError
 	return errors.As(err, &op) || ended(err) || pgconn.SafeToRetry(err) // the last: it had broken before
 }
 
