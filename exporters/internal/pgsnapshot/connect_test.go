@@ -215,6 +215,32 @@ func TestMayNotConnect(t *testing.T) {
 	}
 }
 
+// TestSilent: a server that takes no TLS and then says nothing is not said to be one of another sslmode, which would last.
+func TestSilent(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			defer c.Close()
+			c.Write([]byte("N"))
+		}
+	}()
+	s, err := Parse("postgres://" + l.Addr().String() + "/d?sslmode=prefer&connect_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Connect(t.Context()); !errors.Is(err, ErrUnreachable) || !strings.Contains(err.Error(), "no answer") || agentstate.IsLasting(err) {
+		t.Error(err)
+	}
+}
+
 // answering is the URL of a server that answers whatever comes with so many bytes, and ends the connection.
 func answering(t *testing.T, with string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -130,6 +130,7 @@ func (s *Server) unreached(err error) error {
 		why = op.Err.Error()
 	case ended(err): // also in the middle of a handshake
 		why = "it ended the connection"
+	case pgconn.Timeout(err): // maybe of one that takes no TLS
 	case strings.Contains(err.Error(), "tls") || strings.Contains(err.Error(), "TLS"):
 		why, unreachable = "TLS: the server and sslmode of the URL do not agree", agentstate.Lasting(ErrUnreachable)
 	case strings.Contains(err.Error(), "password"):
