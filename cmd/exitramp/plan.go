@@ -47,6 +47,12 @@ target's limits is INFEASIBLE: exit code 4.`,
 
 // plan says what a replay would do; of one that was reviewed (nil: none), whether it would still do that.
 func (a *app) plan(ctx context.Context, archive, target string, reviewed *replay.PlanFile, f *replayFlags) error {
+	if err := ofKind("--output", f.out, `{"plan":"`); err != nil {
+		return err
+	}
+	if f.out != "" && filepath.Clean(f.out) == filepath.Clean(f.asks) {
+		return usagef("--output and --approvals-out name one file, %s: the plan would be lost", f.out)
+	}
 	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
 		return err
@@ -63,8 +69,11 @@ func (a *app) plan(ctx context.Context, archive, target string, reviewed *replay
 	if err := asks.free(); err != nil {
 		return err
 	}
-	if beside := f.out + ".approvals.yaml"; asks.path == "" && f.out != "" && !exists(beside) { // else it may be filled in
-		asks.path = beside
+	beside, filled := f.out+".approvals.yaml", false
+	if asks.path == "" && f.out != "" {
+		if filled = exists(beside); !filled {
+			asks.path = beside
+		}
 	}
 	if asks.path != "" {
 		t.options.OnWaiting = asks.add
@@ -87,6 +96,9 @@ func (a *app) plan(ctx context.Context, archive, target string, reviewed *replay
 	a.asks = asks.written
 	if err := a.printReplay("plan", rep, t.vectors, f.json); err != nil {
 		return err
+	}
+	if filled && rep.Actions[replay.Held] > 0 {
+		fmt.Fprintf(a.stderr, "! %s is there already, may be filled in, and stays as it is: what waits now may be other records; --approvals-out FILE names them\n", beside)
 	}
 	if rep.Infeasible() && !f.slow {
 		return infeasible()

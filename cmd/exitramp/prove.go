@@ -26,6 +26,9 @@ signed manifest. exitramp check-proof checks it without the archive. It tells no
 records but how many there are; of a vector or blob of the record it has the digest.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
+			if err := ofKind("--output", out, `{"format":"ctxa-proof/`); err != nil {
+				return err
+			}
 			r, err := a.openArchive(args[0], k)
 			if err != nil {
 				return err

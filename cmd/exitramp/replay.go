@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -103,6 +104,18 @@ func journalOf(archive string, f *replayFlags) string {
 	return archivePath(archive) + ".journal"
 }
 
+// refusedFile is the file for what the target refuses.
+func (f *replayFlags) refusedFile(journal string) (string, error) {
+	path := f.refused
+	if path == "" {
+		path = journal + ".refused.ndjson"
+	}
+	if filepath.Clean(path) == filepath.Clean(journal) {
+		return "", usagef("--refused %s: it is the journal", path)
+	}
+	return path, ofKind("--refused", path, `{"key":"`)
+}
+
 // ran is a replay that has ended.
 type ran struct {
 	rep                               *replay.Report
@@ -111,6 +124,11 @@ type ran struct {
 }
 
 func (a *app) replay(ctx context.Context, archive, target string, reviewed *replay.PlanFile, f *replayFlags) (*ran, error) {
+	journal := journalOf(archive, f)
+	refused, err := f.refusedFile(journal)
+	if err != nil {
+		return nil, err
+	}
 	t, err := a.openTransfer(ctx, archive, target, f)
 	if err != nil {
 		return nil, err
@@ -120,7 +138,6 @@ func (a *app) replay(ctx context.Context, archive, target string, reviewed *repl
 	if err := asReviewed(o, reviewed, f.names); err != nil {
 		return nil, err
 	}
-	journal := journalOf(archive, f)
 	j, err := replay.OpenJournal(journal)
 	if err != nil {
 		return nil, err
@@ -132,10 +149,6 @@ func (a *app) replay(ctx context.Context, archive, target string, reviewed *repl
 	}
 	if err := t.embed(ctx, &f.embedderFlags, vectorsOf(journal), false); err != nil {
 		return nil, err
-	}
-	refused := f.refused
-	if refused == "" {
-		refused = journal + ".refused.ndjson"
 	}
 	rf := lazyfile.New(refused)
 	defer rf.Close()

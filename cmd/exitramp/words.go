@@ -54,7 +54,7 @@ func hasPlace(c *cobra.Command) error {
 	var err error
 	c.Flags().Visit(func(f *pflag.Flag) {
 		path := f.Value.String()
-		if f.Name != "output" && f.Name != "approvals-out" || c.Name() == "report" && filepath.Ext(path) != ".html" {
+		if f.Name != "output" && f.Name != "approvals-out" && f.Name != "refused" || c.Name() == "report" && filepath.Ext(path) != ".html" {
 			return
 		}
 		err = errors.Join(err, inFolder("--"+f.Name, archivePath(path)))
@@ -67,6 +67,26 @@ func inFolder(what, path string) error {
 	dir := filepath.Dir(path)
 	if st, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) || err == nil && !st.IsDir() {
 		return usagef("%s %s: there is no folder %s", what, path, dir)
+	}
+	return nil
+}
+
+// ofKind refuses to write over a file of another kind, which would be lost: an archive, a key, a journal. head is how what is
+// written there begins.
+func ofKind(what, path, head string) error {
+	fi, err := os.Stat(path)
+	if err != nil || !fi.Mode().IsRegular() {
+		return nil // whoever writes says what is wrong with it
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	b := make([]byte, len(head))
+	n, err := io.ReadFull(f, b)
+	if n > 0 && (err != nil || string(b) != head) {
+		return withHint(usagef("%s %s: it is there already, and is another file than is written there", what, path), "give another name, or move it away")
 	}
 	return nil
 }
