@@ -99,6 +99,11 @@ other headers pass and are not kept. exitramp play ARCHIVE answers from it.`,
 			if len(args) > 0 && c.ArgsLenAtDash() != 0 {
 				return usagef("write -- before the program: exitramp record --upstream URL -o ARCHIVE -- CMD…")
 			}
+			if len(args) == 0 {
+				if err := leftAside(c, "no CMD is run", "runs"); err != nil {
+					return err
+				}
+			}
 			return a.record(c.Context(), args, f)
 		},
 	}
@@ -231,6 +236,9 @@ Exit code 4: something was asked that was not recorded.`,
 func (a *app) actOn(ctx context.Context, s string, k *keyFlags) (exporters.Runtime, error) {
 	if isArchive(s) {
 		return a.openTrusted(s, k)
+	}
+	if t := k.trust; t.file != "" || t.threshold != 1 || len(t.bundles)+len(t.tsa) > 0 || t.lineage != "" || t.minSequence > 0 {
+		return nil, usagef("%s is no archive: nobody signed it, and it has no place in a line; --trust and what goes with it would be left aside", exporters.Redact(s))
 	}
 	return a.source(ctx, s, k)
 }

@@ -73,6 +73,16 @@ func checkKinds(kinds []string, have map[string]uint64) error {
 	return nil
 }
 
+// stateKinds refuses words that are no kinds of state.
+func stateKinds(kinds []string) error {
+	for _, k := range kinds {
+		if !slices.Contains(agentstate.StateKinds(), k) {
+			return noKind(k)
+		}
+	}
+	return nil
+}
+
 // noKind refuses a word that is no kind.
 func noKind(k string) error {
 	return usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))

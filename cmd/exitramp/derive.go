@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -72,10 +71,8 @@ does. label_values.NAME is the list of them.`,
 func (f *deriveFlags) keep() (func(agentstate.Record) (bool, error), error) {
 	var all []func(agentstate.Record) (bool, error)
 	if len(f.kinds) > 0 {
-		for _, k := range f.kinds {
-			if !slices.Contains(agentstate.StateKinds(), k) {
-				return nil, usagef("no kind %q; kinds are %s", k, strings.Join(agentstate.StateKinds(), ", "))
-			}
+		if err := stateKinds(f.kinds); err != nil {
+			return nil, err
 		}
 		all = append(all, func(r agentstate.Record) (bool, error) { return slices.Contains(f.kinds, agentstate.KindOf(r)), nil })
 	}
@@ -113,6 +110,9 @@ func (a *app) derive(ctx context.Context, in, out string, f *deriveFlags) error 
 	keep, err := f.keep()
 	if err != nil {
 		return err
+	}
+	if f.plaintext && len(f.export.recipients)+len(f.export.recipientFiles) > 0 {
+		return usagef("--plaintext writes in plain text, and -r and -R encrypt: give one of them")
 	}
 	if keep == nil && len(f.exclude)+len(f.only)+len(f.tombstones) == 0 {
 		return withHint(usagef("say what to keep or to leave out"), "exitramp derive --help shows how")

@@ -51,7 +51,12 @@ Exit code 0: PASS, or PASS_WITH_LOSS, where every gate held and what is lost is 
 			switch {
 			case f.example && f.json:
 				return usagef("--init prints YAML, for people to fill in: leave --json out")
+			case f.example && len(args) > 0:
+				return withHint(usagef("--init prints a plan and reads none: %s would be left aside", args[0]), "exitramp drill --init > plan.yaml writes it into a file")
 			case f.example:
+				if err := leftAsideBut(c, "--init prints a plan, and no drill begins", "init"); err != nil {
+					return err
+				}
 				_, err := fmt.Fprint(a.stdout, drill.Example)
 				return err
 			case len(args) != 1:

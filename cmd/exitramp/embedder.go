@@ -51,6 +51,14 @@ func (x *embedding) Close() error {
 	return err
 }
 
+// ofNone refuses what says more of an embedder where there is none.
+func (f *embedderFlags) ofNone() error {
+	if f.model != "" || f.dims != 0 || f.keyEnv != "" || f.wait != 0 {
+		return usagef("--embedder-model, --embedder-dimensions, --embedder-key-env and --embedder-patience say more of --embedder, which is not given")
+	}
+	return nil
+}
+
 // openEmbedder starts what --embedder says. It sends no text.
 func (a *app) openEmbedder(ctx context.Context, f *embedderFlags) (*embedding, error) {
 	x := &embedding{model: embed.Model{Name: f.model, Dimensions: f.dims}}
@@ -58,6 +66,8 @@ func (a *app) openEmbedder(ctx context.Context, f *embedderFlags) (*embedding, e
 	switch {
 	case f.wait < 0 || f.wait != 0 && !isExec:
 		return nil, usagef("--embedder-patience: want a time as in 30m, of an embedder that is a program")
+	case isExec && f.keyEnv != "":
+		return nil, usagef("--embedder-key-env would be left aside: it is the key of a service, and a program has the environment itself")
 	case isExec:
 		argv, err := embed.Command(command)
 		if err != nil {
@@ -100,10 +110,7 @@ func vectorsOf(journal string) string { return journal + ".vectors" }
 // file at path; in a plan they are looked for there, and nothing is made. The caller closes.
 func (a *app) embedded(ctx context.Context, r agentstate.Source, f *embedderFlags, path string, plan bool) (agentstate.Source, *embedding, error) {
 	if f.spec == "" {
-		if f.model != "" || f.dims != 0 || f.keyEnv != "" || f.wait != 0 {
-			return nil, nil, usagef("--embedder-model, --embedder-dimensions, --embedder-key-env and --embedder-patience say more of --embedder, which is not given")
-		}
-		return r, &embedding{}, nil
+		return r, &embedding{}, f.ofNone()
 	}
 	x, err := a.openEmbedder(ctx, f)
 	if err != nil {

@@ -8,7 +8,6 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -83,10 +82,8 @@ func (f *exportFlags) addRecipients(c *cobra.Command) {
 }
 
 func (a *app) export(ctx context.Context, from, to string, f *exportFlags) error {
-	for _, k := range f.kinds {
-		if !slices.Contains(agentstate.StateKinds(), k) {
-			return noKind(k)
-		}
+	if err := stateKinds(f.kinds); err != nil {
+		return err
 	}
 	to, err := a.newArchive(to, f.dryRun)
 	if err != nil {
@@ -356,12 +353,20 @@ func (a *app) exported(rep *agentstate.Report, to string, took time.Duration, f 
 		}
 		fmt.Fprintf(a.stdout, "%s %s  %s\n", what, took.Round(10*time.Millisecond), v.Coverage)
 	}
-	if v.Coverage == agentstate.Gaps || len(rep.Gaps) > 0 {
-		return &exitError{code: exitPartial, err: errors.New("sealed with gaps"),
-			hint: fmt.Sprintf("open what is missing, then: exitramp export --only-gaps %s SOURCE NEW-ARCHIVE", shellWord(to))}
+	if v.Coverage != agentstate.Gaps && len(rep.Gaps) == 0 {
+		return nil
 	}
-	return nil
+	if f.dryRun {
+		return &exitError{code: exitPartial, err: errors.New("it would be sealed with gaps"), hint: gapsHint}
+	}
+	return &exitError{
+		code: exitPartial, err: errors.New("sealed with gaps"),
+		hint: fmt.Sprintf("open what is missing, then: exitramp export --only-gaps %s SOURCE NEW-ARCHIVE", shellWord(to)),
+	}
 }
+
+// gapsHint is what a person does about gaps of which nothing was sealed yet.
+const gapsHint = "open what is missing first, or export with the gaps named"
 
 // discard is a sink for dry runs.
 type discard struct{}

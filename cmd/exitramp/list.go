@@ -25,6 +25,11 @@ func (a *app) listCmd() *cobra.Command {
 answer, memories, grants; the rest as counts. With KIND, or --all, every record.`,
 		Args: cobra.MinimumNArgs(1), Annotations: map[string]string{jsonLines: "true"},
 		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 1 {
+				if err := leftAside(c, "the kinds are named", "all"); err != nil {
+					return err
+				}
+			}
 			return a.list(c.Context(), args[0], args[1:], f)
 		},
 	}

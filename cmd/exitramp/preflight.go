@@ -78,7 +78,7 @@ func (a *app) preflight(ctx context.Context, from, to string, asJSON bool) error
 	case f.rep != nil && f.rep.Infeasible():
 		return infeasible()
 	case len(p.Gaps) > 0:
-		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %s", plural(len(p.Gaps), "gap", "gaps")), hint: "open what is missing first, or export with the gaps named"}
+		return &exitError{code: exitPartial, err: fmt.Errorf("an export would have %s", plural(len(p.Gaps), "gap", "gaps")), hint: gapsHint}
 	}
 	return nil
 }

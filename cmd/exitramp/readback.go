@@ -25,7 +25,13 @@ func (a *app) readbackCmd() *cobra.Command {
 		},
 		RunE: func(c *cobra.Command, args []string) error {
 			if plan != "" {
+				if err := leftAsideBut(c, "with --drill, all is as its plan says", "drill", "drill-name", "drill-into", "journal", "json"); err != nil {
+					return err
+				}
 				return a.readbackDrill(c.Context(), plan, name, into, f.journal)
+			}
+			if err := leftAside(c, "it is for --drill PLAN.yaml", "drill-name", "drill-into"); err != nil {
+				return err
 			}
 			return a.readback(c.Context(), args[0], args[1], f)
 		},
@@ -54,6 +60,11 @@ undo takes out what one replay made, and nothing else. Exit code 3 where anythin
 With --hold the target is read before. Where the replay brought something that is under a legal hold,
 nothing at all is taken out: exit code 5, and a person decides.`,
 		RunE: func(c *cobra.Command, args []string) error {
+			if f.dryRun {
+				if err := leftAside(c, "it is looked for after an undo, and --dry-run takes nothing out", "tombstones"); err != nil {
+					return err
+				}
+			}
 			if err := a.held(c.Context(), args[0], args[1], f); err != nil {
 				return err
 			}

@@ -33,7 +33,14 @@ A file of queries has one a line: text, or {"query": TEXT, "expected": [KEY, …
 vectors are made by --embedder for AFTER and by --before-embedder for BEFORE; a state without one is not
 searched. The search is exact: what the index of a runtime loses comes on top. Nothing is written.`,
 		Args: cobra.ExactArgs(2),
-		RunE: func(c *cobra.Command, args []string) error { return a.recall(c.Context(), args[0], args[1], f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.queries != "" {
+				if err := leftAside(c, "--queries are searched for, and no memories drawn", "sample"); err != nil {
+					return err
+				}
+			}
+			return a.recall(c.Context(), args[0], args[1], f)
+		},
 	}
 	f.keys.add(c)
 	c.Flags().IntVar(&f.k, "k", 10, "how many answers a search gives")
@@ -63,6 +70,11 @@ func (a *app) recall(ctx context.Context, before, after string, f *recallFlags) 
 		}
 	} else if f.spec != "" || f.before != "" {
 		return usagef("--embedder makes vectors of --queries; memories that are drawn have their own")
+	}
+	if f.spec == "" {
+		if err := f.ofNone(); err != nil {
+			return err
+		}
 	}
 	for _, e := range []struct {
 		f  *embedderFlags

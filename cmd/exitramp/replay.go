@@ -69,8 +69,10 @@ written. exitramp undo takes it out again.`,
 			}
 			archive, target, plan = args[0], args[1], ""
 		}
-		if f.dryRun && f.readback {
-			return usagef("--readback reads what was written, and --dry-run writes nothing")
+		if f.dryRun {
+			if err := leftAside(c, "--dry-run writes nothing", "readback", "refused"); err != nil {
+				return err
+			}
 		}
 		reviewed, archive, target, err := f.reviewed(archive, target, plan)
 		if err != nil {

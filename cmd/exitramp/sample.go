@@ -133,7 +133,7 @@ func (a *app) sample(ctx context.Context, archive string, f *sampleFlags) error 
 	case f.n < 1 || f.n > maxSample:
 		return usagef("--n %d: want 1 to %d", f.n, maxSample)
 	}
-	if fi, err := os.Stat(f.out); err == nil && fi.Mode().IsRegular() && !f.json {
+	if fi, err := os.Stat(f.out); err == nil && fi.Mode().IsRegular() {
 		return withHint(fmt.Errorf("%s is there already, and may be filled in", f.out), "give another name, or move it away")
 	}
 	r, err := a.sampled(archive, &f.keys)
@@ -207,8 +207,11 @@ func (a *app) printSample(d *drawer, f *sampleFlags) error {
 		rows, seen = append(rows, d.by[name].cut(d.n)...), seen+d.by[name].seen
 	}
 	a.result["sample"], a.result["records"] = len(rows), seen
-	if f.json {
+	asJSON := func() error {
 		return a.printJSON(map[string]any{"seed": f.seed, "records": seen, "sample": rows})
+	}
+	if f.json && f.out == "" {
+		return asJSON()
 	}
 	var b strings.Builder
 	w := csv.NewWriter(&b)
@@ -223,5 +226,8 @@ func (a *app) printSample(d *drawer, f *sampleFlags) error {
 		_, err := fmt.Fprint(a.stdout, b.String())
 		return err
 	}
-	return writeFile(f.out, []byte(b.String()), 0o600)
+	if err := writeFile(f.out, []byte(b.String()), 0o600); err != nil || !f.json {
+		return err
+	}
+	return asJSON()
 }

@@ -40,7 +40,7 @@ func (a *app) replayed(c *cobra.Command, r *ran, f *replayFlags) error {
 	if f.json {
 		out := a.replayJSON("replay", r.rep, r.vectors)
 		back, err := a.readBackAnew(c, r, f)
-		if len(back) > 0 {
+		if json.Valid(back) { // else it was broken off
 			out["read_back"] = json.RawMessage(back)
 		}
 		return cmp.Or(a.printJSON(out), left, err)
@@ -62,7 +62,11 @@ func (a *app) replayed(c *cobra.Command, r *ran, f *replayFlags) error {
 // readBackAnew has a second process read back what r wrote, and is what that prints: nothing, where it is not wanted or
 // nothing was written. It is given what the replay was given, as far as a read-back knows it.
 func (a *app) readBackAnew(c *cobra.Command, r *ran, f *replayFlags) ([]byte, error) {
-	if n := r.rep.Actions; !f.readback || n[replay.Created]+n[replay.Updated]+n[replay.Same] == 0 {
+	if !f.readback {
+		return nil, nil
+	}
+	if n := r.rep.Actions; n[replay.Created]+n[replay.Updated]+n[replay.Same] == 0 {
+		fmt.Fprintln(a.stderr, "! not read back: this replay has nothing in the target")
 		return nil, nil
 	}
 	args, known := []string{"readback", "--journal=" + r.journal, "--progress=" + a.progress}, a.readbackCmd().Flags()
@@ -80,12 +84,23 @@ func (a *app) readBackAnew(c *cobra.Command, r *ran, f *replayFlags) ([]byte, er
 	})
 	back, code, err := anew(c.Context(), a.stderr, append(args, "--", r.archive, r.target)...)
 	a.result["read_back"] = map[string]any{"match": err == nil && code == exitDone}
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, fmt.Errorf("the second process: %w", err)
-	case code == exitDone:
-		return back, nil
 	}
-	hint := "all is written; exitramp readback with the same archive and target does it again"
-	return back, &exitError{code: max(code, exitOther), err: errors.New("the target was not found as it was written: the read-back says why"), hint: hint}
+	return back, readBackEnded(code)
+}
+
+// readBackEnded is the error of a read-back that ended with code.
+func readBackEnded(code int) error {
+	if code == exitDone {
+		return nil
+	}
+	const hint = "all is written; exitramp readback with the same archive, target and journal does it again"
+	switch {
+	case code < 0 || code == exitResume: // a signal ended it, or nobody answered: that says nothing of the target
+		return &exitError{code: exitResume, err: errors.New("the read-back did not come to its end"), hint: hint}
+	case code != exitPartial:
+		return &exitError{code: code, err: errors.New("the target was not read back: the second process says why"), hint: hint}
+	}
+	return &exitError{code: code, err: errors.New("the target was not found as it was written: the read-back says why"), hint: hint}
 }

@@ -46,7 +46,14 @@ of what the state added was kept.
 
 Exit code 4: the target did not pass all that was judged.`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(c *cobra.Command, args []string) error { return a.test(c.Context(), args[0], f) },
+		RunE: func(c *cobra.Command, args []string) error {
+			if f.out == "" {
+				if err := leftAside(c, "it is for what -o ARCHIVE seals", "recipient", "recipients-file", "secrets"); err != nil {
+					return err
+				}
+			}
+			return a.test(c.Context(), args[0], f)
+		},
 	}
 	f.keys.add(c)
 	f.keys.addTrust(c)

@@ -25,8 +25,16 @@ type transfer struct {
 
 func (a *app) openTransfer(ctx context.Context, archive, target string, f *replayFlags) (_ *transfer, err error) {
 	t := &transfer{a: a, vectors: &embedding{}}
+	if err := stateKinds(f.kinds); err != nil {
+		return nil, err
+	}
 	if t.archive, err = a.openTrusted(archive, &f.keys); err != nil {
 		return nil, err
+	}
+	for _, k := range f.kinds {
+		if t.archive.Info().Records[k] == 0 {
+			fmt.Fprintf(a.stderr, "there is no %s in it\n", k)
+		}
 	}
 	if t.runtime, t.target, err = a.target(ctx, target); err == nil {
 		t.options, err = a.replayOptions(ctx, t.archive, archive, target, f)

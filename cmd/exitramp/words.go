@@ -42,6 +42,27 @@ func saidNothing(c *cobra.Command, args []string) error {
 	return err
 }
 
+// leftAside refuses those of the options named that were given, where they would have no effect.
+func leftAside(c *cobra.Command, why string, names ...string) error {
+	for _, name := range names {
+		if c.Flags().Changed(name) {
+			return usagef("--%s would be left aside: %s", name, why)
+		}
+	}
+	return nil
+}
+
+// leftAsideBut refuses all options that were given but those named and those of every verb.
+func leftAsideBut(c *cobra.Command, why string, names ...string) error {
+	var err error
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if !slices.Contains(names, f.Name) && c.InheritedFlags().Lookup(f.Name) == nil {
+			err = leftAside(c, why, f.Name)
+		}
+	})
+	return err
+}
+
 // noPipe refuses "-" where a file is wanted: else it would be the name of one, and who piped into it or out of it would
 // not notice.
 func noPipe(what string) error {
