@@ -223,7 +223,7 @@ func (g *given) checkFiles(st *evidence.Statement) ([]report.File, error) {
 		if err := g.pack.Check(st); err != nil {
 			return nil, err
 		}
-		g.files = fmt.Sprintf("%s as the statement names them", count(len(g.pack.Files), "files"))
+		g.files = fmt.Sprintf("%s as the statement names them", count(len(g.pack.Files), "file", "files"))
 		return g.pack.Files, nil
 	}
 	files, err := report.Artifacts(st)

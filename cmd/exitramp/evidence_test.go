@@ -111,7 +111,7 @@ func TestReport(t *testing.T) {
 		{"statement.sigstore.json --trust acme.key.pub", 0, []string{"SIGNATURE     signed by acme ("}},
 		{"statement.sigstore.json --trust acme.key.pub --json", 0, []string{`"verdict": "FAIL"`, `"name": "acme"`, `"AC-37"`}},
 		{"signed.zip --trust stranger.key.pub", 5, []string{"by a key of the trust file"}},
-		{"signed.zip --trust acme.key.pub --threshold 2", 2, []string{"has 1 keys"}},
+		{"signed.zip --trust acme.key.pub --threshold 2", 2, []string{"has 1 key"}},
 		{"unsigned.zip --trust acme.key.pub", 5, []string{"nobody signed the statement", "hint: the pack has no statement.sigstore.json"}},
 		{"other.zip", 5, []string{"another statement"}},
 		{"other.zip --trust acme.key.pub", 5, []string{"another statement"}},

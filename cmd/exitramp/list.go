@@ -175,7 +175,7 @@ func title(r agentstate.Record) string {
 	case *pb.Origin:
 		return clean(short(r.Product+" "+r.Flavor+" "+r.Schema, 120))
 	case *pb.Conversation:
-		return join(r.Status, short(r.Title, 60), count(len(r.ContextKeys), "messages in view"), timeText(r.GetMeta().GetUpdatedUnixNano()))
+		return join(r.Status, short(r.Title, 60), count(len(r.ContextKeys), "message in view", "messages in view"), timeText(r.GetMeta().GetUpdatedUnixNano()))
 	case *pb.Message:
 		return join(roleText(r), short(partsText(r.Parts), 80))
 	case *pb.State:
@@ -191,7 +191,7 @@ func title(r agentstate.Record) string {
 		if r.Step != nil {
 			step = fmt.Sprintf("step %d", *r.Step)
 		}
-		return join(step, r.Source, r.Namespace, count(len(r.Channels), "channels"))
+		return join(step, r.Source, r.Namespace, count(len(r.Channels), "channel", "channels"))
 	case *pb.ChannelValue:
 		return join(r.Serializer, dataSize(r.Value))
 	case *pb.PendingWrite:

@@ -82,12 +82,12 @@ func (a *app) models(ctx context.Context, archive string, f *modelsFlags) error 
 		a.printModels(uses)
 		fmt.Fprintf(a.stdout, "dates that the runtime does not say were read on %s", dates.AsOf.Format(time.DateOnly))
 		if undated > 0 {
-			fmt.Fprintf(a.stdout, "; in use with no date that anybody says: %s", count(undated, "models"))
+			fmt.Fprintf(a.stdout, "; in use with no date that anybody says: %s", count(undated, "model", "models"))
 		}
 		fmt.Fprintln(a.stdout)
 	}
 	if ending > 0 {
-		return &exitError{code: exitCheck, err: fmt.Errorf("%d models in use end before %s", ending, f.until), hint: "name a successor, and compare it on what the agents have to do"}
+		return &exitError{code: exitCheck, err: fmt.Errorf("%s before %s", plural(ending, "model in use ends", "models in use end"), f.until), hint: "name a successor, and compare it on what the agents have to do"}
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func (a *app) printModels(uses []models.Use) {
 		if len(u.Weights) > 0 {
 			weights = "weights " + strings.Join(u.Weights, ", ")
 		}
-		fmt.Fprintln(a.stdout, join(u.ID, served, what, live, count(len(u.Agents), "agents"), count(int(u.Messages), "messages"), count(int(u.Runs), "runs"),
-			count(int(u.Embeddings), "vectors"), last, ends, weights))
+		fmt.Fprintln(a.stdout, join(u.ID, served, what, live, count(len(u.Agents), "agent", "agents"), count(int(u.Messages), "message", "messages"), count(int(u.Runs), "run", "runs"),
+			count(int(u.Embeddings), "vector", "vectors"), last, ends, weights))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/format"
@@ -24,6 +25,7 @@ type gapFiller struct {
 func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (agentstate.Source, error) {
 	again := map[string]bool{}
 	var st *pb.Completeness
+	var was []string
 	for r, err := range old.Records(ctx, &agentstate.ReadOptions{Kinds: []string{}}) {
 		if err != nil {
 			return nil, err
@@ -33,6 +35,8 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 			again[r.Kind] = true
 		case *pb.Completeness:
 			st = r
+		case *pb.Origin:
+			was = append(was, r.Product)
 		}
 	}
 	for _, k := range st.GetKinds() {
@@ -42,6 +46,13 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 	}
 	if len(again) == 0 {
 		return nil, withHint(usagef("--only-gaps: that archive has no gaps, so nothing is left to read again"), "go on with that archive; without --only-gaps all is read anew")
+	}
+	is, err := product(ctx, live)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Contains(was, is) {
+		return nil, usagef("--only-gaps: that archive is of %s, and SOURCE is of %s: what was missing is not there", clean(strings.Join(was, ", ")), clean(is))
 	}
 	if again[""] {
 		return live, nil // a gap of no one kind: all of it
@@ -54,6 +65,19 @@ func onlyGaps(ctx context.Context, old *format.Reader, live agentstate.Source) (
 		}
 	}
 	return &gapFiller{old, live, keys(again)}, nil
+}
+
+// product is of which runtime a source is.
+func product(ctx context.Context, src agentstate.Source) (string, error) {
+	for r, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{}}) {
+		if err != nil {
+			return "", err
+		}
+		if o, ok := r.(*pb.Origin); ok {
+			return o.Product, nil
+		}
+	}
+	return "", nil
 }
 
 // cameShort tells whether the source knew of more than the n records of a kind: that nobody named what is missing makes

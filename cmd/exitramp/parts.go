@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -19,11 +18,11 @@ func join(parts ...string) string {
 	return strings.Join(out, "  ")
 }
 
-func count(n int, what string) string {
+func count(n int, one, many string) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s %s", number(n), what)
+	return plural(n, one, many)
 }
 
 // short is s on one line, at most n runes.

@@ -97,6 +97,9 @@ func (a *app) plan(ctx context.Context, archive, target string, reviewed *replay
 	if err := a.printReplay("plan", rep, t.vectors, f.json); err != nil {
 		return err
 	}
+	if f.asks != "" && asks.written == "" {
+		fmt.Fprintf(a.stderr, "nothing waits for a person: %s was not written\n", f.asks)
+	}
 	if filled && rep.Actions[replay.Held] > 0 {
 		fmt.Fprintf(a.stderr, "! %s is there already, may be filled in, and stays as it is: what waits now may be other records; --approvals-out FILE names them\n", beside)
 	}

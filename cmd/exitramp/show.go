@@ -124,7 +124,7 @@ func (a *app) showConversation(ctx context.Context, r *format.Reader, c *pb.Conv
 		fmt.Fprintf(a.stdout, "  %s\n", join(in.Meta.Key, in.Title, in.Status))
 	}
 	if others > 0 {
-		fmt.Fprintf(a.stdout, "\nand %s from earlier or other branches: exitramp list ARCHIVE message\n", count(others, "messages"))
+		fmt.Fprintf(a.stdout, "\nand %s from earlier or other branches: exitramp list ARCHIVE message\n", count(others, "message", "messages"))
 	}
 	return nil
 }

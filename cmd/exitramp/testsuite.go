@@ -277,9 +277,9 @@ func (a *app) printScores(s *harness.Scores, failed []harness.Result, asJSON boo
 		}
 		return a.printJSON(map[string]any{"passed": s.Passed(), "scores": s, "tcs": s.TCS(), "retained_lift": s.RetainedLift(), "failed": why})
 	}
-	fmt.Fprintf(a.stdout, "source %s · target %s · cold %s    %s, %s of each", s.Source, s.Target, s.Cold, count(len(s.Tasks), "tasks"), count(s.Runs, "runs"))
+	fmt.Fprintf(a.stdout, "source %s · target %s · cold %s    %s, %s of each", s.Source, s.Target, s.Cold, count(len(s.Tasks), "task", "tasks"), count(s.Runs, "run", "runs"))
 	if s.NotJudged > 0 {
-		fmt.Fprintf(a.stdout, ", %s not judged", count(s.NotJudged, "tasks"))
+		fmt.Fprintf(a.stdout, ", %s not judged", count(s.NotJudged, "task", "tasks"))
 	}
 	if s.Equal != nil {
 		fmt.Fprintf(a.stdout, "\nanswered as the source %s", s.Equal)

@@ -47,5 +47,8 @@ func (a *app) tombstonesOf(ctx context.Context, path string, k *keyFlags) ([]str
 	if err != nil {
 		return nil, named(archivePath(path), err)
 	}
+	if len(out) == 0 { // as of a list of nothing: what must stay away, or must stay, would not
+		return nil, withHint(usagef("%s has no tombstones: it names nothing", path), "those are in what exitramp derive --exclude-subject wrote; keys stand in a file, one a line")
+	}
 	return out, nil
 }

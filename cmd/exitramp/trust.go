@@ -107,7 +107,7 @@ func (f *trustFlags) policy(name string, unsigned bool) (format.Policy, error) {
 		return nil, usagef("--threshold %d: want 1 or more", f.threshold)
 	}
 	if f.threshold > len(p.Keys) {
-		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "keys"))
+		return nil, usagef("--threshold %d: %s has %s", f.threshold, f.file, count(len(p.Keys), "key", "keys"))
 	}
 	if p.TSA, err = readTSA(f.tsa); err != nil {
 		return nil, err

@@ -148,7 +148,7 @@ func (a *app) printVerified(path string, v *format.Verification, found *secrets.
 	}
 	fmt.Fprintf(a.stdout, "AUTHENTICITY  %s\nFRESHNESS     %s\n", v.Authenticity, fresh)
 	if required > 0 {
-		fmt.Fprintf(a.stdout, "RECIPIENTS    each of the %s asked for opens all of it\n", count(required, "keys"))
+		fmt.Fprintf(a.stdout, "RECIPIENTS    %s all of it\n", plural(required, "key asked for opens", "keys asked for each open"))
 	}
 	fmt.Fprintf(a.stdout, "COVERAGE      %s\n", coverageText(v))
 	if v.Unknown > 0 {

@@ -99,7 +99,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes := []string{"1 assertions javascript need a judge command", "3 assertions latency need a judge command", "2 assertions llm-rubric need a judge command", "1 assertions not-contains need a judge command", "1 assertions regex need a judge command", "1 cases have a template that only promptfoo fills"}
+	notes := []string{"assertions javascript, which need a judge command: 1", "assertions latency, which need a judge command: 3", "assertions llm-rubric, which need a judge command: 2", "assertions not-contains, which need a judge command: 1", "assertions regex, which need a judge command: 1", "cases with a template that only promptfoo fills: 1"}
 	if d := cmp.Diff(notes, p.Notes); d != "" {
 		t.Error(d)
 	}

@@ -113,10 +113,10 @@ func (s *Suite) Preflight(context.Context) (*agentstate.Preflight, error) {
 // notes say to a person what of the suite asks for more than exitramp has.
 func (s *suite) notes() (out []string) {
 	for _, typ := range slices.Sorted(maps.Keys(s.judged)) {
-		out = append(out, fmt.Sprintf("%d assertions %s need a judge command", s.judged[typ], typ))
+		out = append(out, fmt.Sprintf("assertions %s, which need a judge command: %d", typ, s.judged[typ]))
 	}
 	if s.unfilled > 0 {
-		out = append(out, fmt.Sprintf("%d cases have a template that only promptfoo fills", s.unfilled))
+		out = append(out, fmt.Sprintf("cases with a template that only promptfoo fills: %d", s.unfilled))
 	}
 	return out
 }
