@@ -383,5 +383,9 @@ func (w *wired) tombstones(ctx context.Context, path string) ([]string, error) {
 		return nil, err
 	}
 	defer r.Close()
-	return derive.TombstoneKeys(ctx, r)
+	keys, err := derive.TombstoneKeys(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return keys, nil
 }

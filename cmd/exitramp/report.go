@@ -318,6 +318,9 @@ func (a *app) printUndoPlan(rep *replay.UndoReport, asJSON bool) error {
 	for _, k := range keys(rep.Kinds) {
 		kinds = append(kinds, fmt.Sprintf("%s %s", k, number(rep.Kinds[k])))
 	}
+	if len(kinds) == 0 {
+		kinds = []string{"nothing that this replay is known to have made"}
+	}
 	fmt.Fprintf(a.stdout, "would remove %s: %s\n", number(rep.Removed), strings.Join(kinds, " · "))
 	if rep.InDoubt > 0 {
 		fmt.Fprintf(a.stdout, "in doubt: %s; the target is looked through for them\n", number(rep.InDoubt))

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 
 	"github.com/spf13/cobra"
 
@@ -44,11 +45,11 @@ func (a *app) tombstonesOf(ctx context.Context, path string, k *keyFlags) ([]str
 	defer r.Close()
 	defer func(before int) { a.archives = a.archives[:before] }(len(a.archives) - 1) // all of it was read
 	out, err := derive.TombstoneKeys(ctx, r)
+	if errors.Is(err, derive.ErrNoTombstones) {
+		return nil, withHint(usagef("%s has no tombstones: it names nothing", path), "those are in what exitramp derive --exclude-subject wrote; keys stand in a file, one a line")
+	}
 	if err != nil {
 		return nil, named(archivePath(path), err)
-	}
-	if len(out) == 0 { // as of a list of nothing: what must stay away, or must stay, would not
-		return nil, withHint(usagef("%s has no tombstones: it names nothing", path), "those are in what exitramp derive --exclude-subject wrote; keys stand in a file, one a line")
 	}
 	return out, nil
 }

@@ -345,6 +345,9 @@ func (p *Part) exclude(st *pb.Completeness) {
 	}
 }
 
+// ErrNoTombstones: what is to name what must not come back names nothing. As a list of nothing it would keep nothing away.
+var ErrNoTombstones = errors.New("derive: there are no tombstones")
+
 // TombstoneKeys are the keys that tombstones in src name: what must not come back.
 func TombstoneKeys(ctx context.Context, src agentstate.Source) ([]string, error) {
 	var out []string
@@ -353,6 +356,9 @@ func TombstoneKeys(ctx context.Context, src agentstate.Source) ([]string, error)
 			return nil, err
 		}
 		out = append(out, t.OfKey)
+	}
+	if len(out) == 0 {
+		return nil, ErrNoTombstones
 	}
 	return out, nil
 }

@@ -120,6 +120,14 @@ func take(t *testing.T, o derive.Options) part {
 	return out
 }
 
+// An archive without tombstones, given as one that has them, is not taken for an empty list.
+func TestNoTombstones(t *testing.T) {
+	p := take(t, derive.Options{Only: []string{"principal/ann"}})
+	if keys, err := derive.TombstoneKeys(t.Context(), p.Part); !errors.Is(err, derive.ErrNoTombstones) {
+		t.Errorf("%q, %v", keys, err)
+	}
+}
+
 // A person's data goes with all that is part of it; what two people share stays with the other's words.
 func TestExclude(t *testing.T) {
 	p := take(t, derive.Options{Exclude: []string{"principal/ann"}})
