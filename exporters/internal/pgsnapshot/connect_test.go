@@ -241,6 +241,17 @@ func TestSilent(t *testing.T) {
 	}
 }
 
+// TestMayNotSet: a setting that the user may not make is no missing CONNECT.
+func TestMayNotSet(t *testing.T) {
+	s := allowed(t, -1)
+	for setting, value := range map[string]string{"log_statement": "all", "role": "postgres"} {
+		s.conn.RuntimeParams["options"] = "-c " + setting + "=" + value
+		if _, err := s.Connect(t.Context()); !errors.Is(err, ErrForbidden) || strings.Contains(err.Error(), "CONNECT") || !strings.Contains(err.Error(), "PGOPTIONS") || !strings.Contains(err.Error(), setting) {
+			t.Errorf("%s: %v", setting, err)
+		}
+	}
+}
+
 // answering is the URL of a server that answers whatever comes with so many bytes, and ends the connection.
 func answering(t *testing.T, with string) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -264,6 +275,12 @@ func answering(t *testing.T, with string) string {
 		mode = "disable"
 	}
 	return "postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=" + mode
+}
+
+// refusing is a server's refusal of a login.
+func refusing(code, message string) string {
+	text := "SFATAL\x00C" + code + "\x00M" + message + "\x00\x00"
+	return "E\x00\x00\x00" + string(rune(len(text)+4)) + text
 }
 
 // TestConnectSays: what keeps a connection from being made is said as what it is.
@@ -298,8 +315,13 @@ func TestConnectSays(t *testing.T) {
 		}
 	}()
 	for _, c := range []struct{ url, want string }{
-		{answering(t, ""), "it ended the connection"},                                                       // as a server that crashes
-		{answering(t, "E\x00\x00\x00\x19SFATAL\x00C57P03\x00Mwait\x00\x00"), "no connection to the server"}, // while it starts,
+		{answering(t, ""), "it ended the connection"},                                            // as a server that crashes
+		{answering(t, refusing("57P03", "wait")), "no connection to the server"},                 // while it starts
+		{answering(t, refusing("08P01", "query_wait_timeout")), "no connection to the server: "}, // of a pooler whose server is gone,
+		{answering(t, refusing("08P01", "no more connections allowed (max_client_conn)")), "no connection to the server: "},
+		{answering(t, refusing("08P01", "no such user")), "login refused"},
+		{answering(t, refusing("08P01", "unsupported startup parameter: flavor")), "what a URL has behind its ?"},
+		{answering(t, refusing("08P01", "SASL authentication failed")), "login refused"},
 		{"postgres://u:s3cret@" + l.Addr().String() + "/d?sslmode=verify-full", "certificate is not accepted"},
 		{pgtest.Database(t) + "?target_session_attrs=standby", "target_session_attrs"},
 		{pgtest.Database(t) + "?flavor=python", `unrecognized configuration parameter "flavor" (SQLSTATE 42704); what a URL`},

@@ -142,14 +142,25 @@ func (s *Server) unreached(err error) error {
 // refused says what the server, or a pooler in front of it, refused a login for.
 func (s *Server) refused(pe *pgconn.PgError) error {
 	code := pe.Code
-	if code == "08P01" && strings.HasPrefix(pe.Message, "database ") && strings.HasSuffix(pe.Message, " does not exist") { // of a pooler
-		code = "3D000"
+	if ofPooler(pe) {
+		switch {
+		case strings.HasPrefix(pe.Message, "database ") && strings.HasSuffix(pe.Message, " does not exist"):
+			code = "3D000"
+		case strings.Contains(pe.Message, "startup parameter"):
+			code = "42704"
+		case slices.ContainsFunc(passing[:], func(of string) bool { return strings.Contains(pe.Message, of) }):
+			return s.noServer(pe)
+		}
 	}
 	switch code {
 	case "28P01", "28000":
 		return fmt.Errorf("%w: %s refuses user %q: %s; check the password in the URL, PGPASSWORD or ~/.pgpass", ErrLogin, s, s.conn.User, pe.Message)
 	case "42501":
-		return fmt.Errorf("%w: %s: %s: want CONNECT for user %q", ErrForbidden, s, pe.Message, s.conn.User)
+		want := "CONNECT for user"
+		if pe.Routine != "" && pe.Routine != "CheckMyDatabase" { // of a setting that goes with the login, or of a role
+			want = "behind the ? of the URL, and in PGOPTIONS, what may be set by user"
+		}
+		return fmt.Errorf("%w: %s: %s: want %s %q", ErrForbidden, s, pe.Message, want, s.conn.User)
 	case "3D000":
 		return fmt.Errorf("%w: %s: the server says so; check the name in the URL, or make it", ErrNoDatabase, s)
 	case "53300":
@@ -159,10 +170,6 @@ func (s *Server) refused(pe *pgconn.PgError) error {
 			return fmt.Errorf("%w: %s: a standby that answers nobody: hot_standby is off", agentstate.Lasting(ErrUnreachable), s)
 		}
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
-	case "08P01":
-		if pe.Routine == "" && slices.ContainsFunc(passing[:], func(of string) bool { return strings.Contains(pe.Message, of) }) {
-			return s.pooler(pe)
-		}
 	case "42704", "42602", "22023", "55P02": // of the settings that go with the login
 		return fmt.Errorf("%w: %s: %s (SQLSTATE %s); what a URL has behind its ? and neither the driver nor the connection knows is a setting of the server", exporters.ErrURL, s, pe.Message, pe.Code)
 	}

@@ -36,11 +36,11 @@ func (s *Server) Wrap(err error) error {
 		return fmt.Errorf("%w: %s: the server ended the connection, or is shutting down (SQLSTATE %s); run again", ErrUnreachable, s, pe.Code)
 	case "08P01":
 		switch {
-		case pe.Routine != "":
+		case !ofPooler(pe):
 		case strings.Contains(pe.Message, "pooling mode"):
 			what += "; want a pooler in transaction or session mode"
-		default: // the server behind it crashed, or had no connection left
-			return s.pooler(pe)
+		default:
+			return s.noServer(pe)
 		}
 	case "55P03", "40P01", "40001":
 		if pe.Code == "40001" && s.reads.Load() { // what only reads is in nobody's way but a standby's
@@ -76,9 +76,12 @@ func (s *Server) Wrap(err error) error {
 	return fmt.Errorf("%w: %s: %s (SQLSTATE %s): a row comes or goes only where this is satisfied or dropped: do that first", replay.ErrRule, s, what, pe.Code)
 }
 
-// pooler says what a pooler says of the server behind it.
-func (s *Server) pooler(pe *pgconn.PgError) error {
-	return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, pe.Message, pe.Code)
+// ofPooler tells whether pe is a pooler's word, and not of the server behind it.
+func ofPooler(pe *pgconn.PgError) bool { return pe.Code == "08P01" && pe.Routine == "" }
+
+// noServer is what a pooler says when the server behind it crashed, does not answer, or has no connection left.
+func (s *Server) noServer(pe *pgconn.PgError) error {
+	return fmt.Errorf("%w: %s: a pooler in front of it says: %s (SQLSTATE %s); run again", ErrUnreachable, s, said(pe), pe.Code)
 }
 
 // broke tells whether err is of a connection, as where a server that crashed or a proxy ended it without a word. The error of
