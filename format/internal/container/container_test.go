@@ -64,7 +64,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
-// TestManyMembers: more members than 16 bits count.
+// TestManyMembers: more members than 16 bits count. The short record then has the number that sends readers to the ZIP64 one.
 func TestManyMembers(t *testing.T) {
 	const n = 1<<16 + 1
 	var b bytes.Buffer
@@ -79,6 +79,9 @@ func TestManyMembers(t *testing.T) {
 	}
 	if es, err := read(b.Bytes()); err != nil || len(es) != n || es[n-1].Name != "m/65536" {
 		t.Errorf("%d members, %v", len(es), err)
+	}
+	if short := b.Bytes()[b.Len()-22:]; !bytes.Equal(short[8:12], []byte{255, 255, 255, 255}) {
+		t.Errorf("the short record counts %x, want ffffffff", short[8:12])
 	}
 	z, err := zip.NewReader(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	if err != nil || len(z.File) != n {
