@@ -177,7 +177,6 @@ func TestLasting(t *testing.T) {
 		{pgconn.PgError{Code: "08P01", Message: "query_wait_timeout"}, ErrUnreachable, false},
 		{pgconn.PgError{Code: "08P01", Message: "server login has been failing, try again later (server_login_retry)"}, ErrUnreachable, false},
 		{pgconn.PgError{Code: "08P01", Message: "no more connections allowed (max_client_conn)"}, ErrUnreachable, false},
-		{pgconn.PgError{Code: "08P01", Message: "unsupported startup parameter: geqo"}, ErrLogin, true},
 		{pgconn.PgError{Code: "08P01", Message: "bouncer config error"}, ErrLogin, true},
 		{pgconn.PgError{Code: "08P01", Message: "role \"r\" does not exist"}, ErrLogin, true},
 	} {
