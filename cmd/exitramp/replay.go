@@ -79,7 +79,7 @@ written. exitramp undo takes it out again.`,
 			return err
 		}
 		if f.dryRun {
-			return a.plan(c.Context(), archive, target, reviewed, f)
+			return begun(a.plan(c.Context(), archive, target, reviewed, f), journalOf(archive, f), target)
 		}
 		r, err := a.replay(c.Context(), archive, target, reviewed, f)
 		if err != nil {
@@ -96,6 +96,22 @@ written. exitramp undo takes it out again.`,
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "as plan: write nothing to the target")
 	c.Flags().BoolVar(&f.readback, "readback", false, "when all is written, have a second process read the target back, as exitramp readback does")
 	return c
+}
+
+// begun is err of a dry run; of a plan whose run was begun it says that this is why the plan holds no longer.
+func begun(err error, journal, target string) error {
+	if !errors.Is(err, replay.ErrStale) || !exists(journal) {
+		return err
+	}
+	j, jerr := replay.OpenJournal(journal)
+	if jerr != nil {
+		return err
+	}
+	defer j.Close()
+	if j.Target() == "" || ofTarget(j, journal, target) != nil {
+		return err
+	}
+	return withHint(err, "where "+journal+" is the journal of this plan's run, that was begun, and what it wrote is there: the same command without --dry-run goes on")
 }
 
 // journalOf is the journal of a replay of archive.

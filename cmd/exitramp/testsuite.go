@@ -52,6 +52,11 @@ Exit code 4: the target did not pass all that was judged.`,
 					return err
 				}
 			}
+			if !f.asksModel() && !f.dryRun {
+				if err := leftAside(c, "no runner is a URL", "model", "tools"); err != nil {
+					return err
+				}
+			}
 			return a.test(c.Context(), args[0], f)
 		},
 	}
@@ -73,6 +78,20 @@ Exit code 4: the target did not pass all that was judged.`,
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	c.Flags().BoolVar(&f.dryRun, "dry-run", false, "list the tasks and run none")
 	return c
+}
+
+// asksModel tells whether a runner is a model itself.
+func (f *testFlags) asksModel() bool {
+	for _, who := range f.sides {
+		if isModelURL(*who) {
+			return true
+		}
+	}
+	return false
+}
+
+func isModelURL(runner string) bool {
+	return strings.HasPrefix(runner, "https://") || strings.HasPrefix(runner, "http://")
 }
 
 // addResultRecipients is addRecipients for verbs where -p opens what is read.
@@ -180,7 +199,7 @@ func (a *app) sides(f *testFlags) ([]harness.Side, error) {
 		}
 		s := harness.Side{Name: name}
 		switch {
-		case strings.HasPrefix(who, "https://") || strings.HasPrefix(who, "http://"):
+		case isModelURL(who):
 			if f.model == "" {
 				return nil, usagef("a runner that is a URL needs --model")
 			}
