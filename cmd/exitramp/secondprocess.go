@@ -25,7 +25,7 @@ func anew(ctx context.Context, stderr io.Writer, args ...string) (stdout []byte,
 	}
 	cmd := exec.CommandContext(ctx, self, args...)
 	var out bytes.Buffer
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, &out, stderr
+	cmd.Stdout, cmd.Stderr = &out, stderr
 	var ended *exec.ExitError
 	if err = cmd.Run(); errors.As(err, &ended) {
 		err = nil
