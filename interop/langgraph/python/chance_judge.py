@@ -8,14 +8,14 @@ from view import brief, ordered
 
 
 # Of a graph inside the library rebuilds no delta channel: its state has what stands in the checkpoint. PostgreSQL keeps a snapshot by its version, so that
-# later checkpoints have it, too; SQLite has it in one alone.
+# later checkpoints have it, too; SQLite has it in one alone. And a thread that goes on may rebuild another list on either of them, from programs of their own alike.
 SNAPSHOTS = ("delta", "folded")
 
 
 def said(s, cross, ids=True, inside=False):
     """What a StateSnapshot says. What a program does later has ids of its own."""
     vals = s.values if isinstance(s.values, dict) else {"": s.values}
-    vals = {k: v for k, v in vals.items() if not (cross and inside and k in SNAPSHOTS)}
+    vals = {k: v for k, v in vals.items() if not (cross and (inside or not ids) and k in SNAPSHOTS)}
     out = {"values": {k: brief(vals[k], cross) for k in sorted(vals) if ids or k != "__interrupt__"}, "next": list(s.next),
            "tasks": [{"name": t.name, "error": repr(t.error), "asks": sorted([i.id if ids else "", brief(i.value, cross)] for i in t.interrupts), "result": brief(t.result, cross), "path": repr(t.path)[:200] if ids else "",
                       "id": t.id if ids else "", "state": said(t.state, cross, ids, True) if hasattr(t.state, "values") and hasattr(t.state, "tasks") else ids and place(t.state)} for t in s.tasks]}

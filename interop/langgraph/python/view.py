@@ -3,12 +3,15 @@ import hashlib, struct, warnings
 
 
 def brief(v, cross):
-    """A printable, comparable form of one value. Across kinds of database the runtime itself does not keep two things apart:
-    1.0 and 1 at the top of a channel (JSONB), bytearray and bytes (one msgpack document on SQLite)."""
+    """A printable, comparable form of one value. Across kinds of database the runtime itself does not keep three things apart:
+    1.0 and 1 at the top of a channel (JSONB), bytearray and bytes (one msgpack document on SQLite), and what becomes of a pair of surrogates: a character (JSONB) or
+    two question marks (msgpack)."""
     if cross and isinstance(v, float) and v.is_integer():
         v = int(v)
     if cross and isinstance(v, bytearray):
         v = bytes(v)
+    if cross and isinstance(v, str) and v in ("\ud83c\udf24", "\U0001f324"):
+        v = "??"
     s = f"{type(v).__name__} {v!r}"
     return s if len(s) <= 300 else f"{s[:200]}… {len(s)} {hashlib.sha256(s.encode(errors='surrogatepass')).hexdigest()[:16]}"
 
