@@ -170,33 +170,18 @@ func (t *thread) lost(ctx context.Context, d *document) error {
 		if ch.Name == "__pregel_tasks" && d.parsed.V < 4 {
 			continue // sends are in the parent's writes
 		}
+		valued := true
 		if t.r.lay.lang == python && !snapshot {
 			if slices.Contains(deltas, ch.Name) || ephemeral(ch.Name) {
 				continue
 			}
-			updated := slices.Contains(d.parsed.Updated, ch.Name)
-			switch {
-			case updated, orphan: // had a value, or nobody can tell
-			case d.parsed.Updated != nil:
+			var missed bool
+			var err error
+			if missed, valued, err = t.missed(ctx, d, ch.Name, orphan); err != nil {
+				return err
+			}
+			if !missed {
 				continue
-			default: // before updated_channels existed, the parent's writes tell
-				wrote, err := t.wrote(ctx, d.ns, ch.Name, &d.parent)
-				if err != nil {
-					return err
-				}
-				if !wrote {
-					continue
-				}
-			}
-			known := t.valued[hashOf(d.ns, ch.Name)]
-			if !known && !orphan {
-				var err error
-				if known, err = t.wrote(ctx, d.ns, ch.Name, nil); err != nil {
-					return err
-				}
-			}
-			if !known {
-				continue // never saved
 			}
 		}
 		key := t.key("channelvalue", d.ns, ch.Name, ch.Version)
@@ -205,14 +190,39 @@ func (t *thread) lost(ctx context.Context, d *document) error {
 			Reason: pb.Gap_REASON_GONE, Count: 1,
 			Detail: "a checkpoint names this version and no row holds it: the runtime would go on without the channel",
 		}
-		if orphan {
+		switch {
+		case orphan:
 			g.Detail = "a checkpoint names this version and no row holds it; the checkpoint that made it is gone, so it may have been consumed"
+		case !valued: // durability "exit" saves what tasks that waited wrote, to such a channel, too
+			g.Detail += "; no version of it has a row: it lost nothing if it is an UntrackedValue"
 		}
 		if err := t.out.Give(g); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// missed tells whether Python should have written a row for the version that d names of a channel, and whether it has rows of others. orphan: nobody
+// can tell whether d is the first that names it.
+func (t *thread) missed(ctx context.Context, d *document, channel string, orphan bool) (missed, valued bool, err error) {
+	if !orphan && !slices.Contains(d.parsed.Updated, channel) {
+		if d.parsed.Updated != nil {
+			return false, false, nil
+		}
+		// before updated_channels existed, the parent's writes tell
+		if wrote, err := t.wrote(ctx, d.ns, channel, &d.parent); err != nil || !wrote {
+			return false, false, err
+		}
+	}
+	if t.valued[hashOf(d.ns, channel)] {
+		return true, true, nil
+	}
+	if orphan {
+		return false, false, nil
+	}
+	missed, err = t.wrote(ctx, d.ns, channel, nil) // else it was never saved
+	return missed, false, err
 }
 
 // ephemeral tells whether the runtime empties the channel after one step, by its name.
