@@ -237,6 +237,9 @@ func differences(want, got any, at string) []string {
 		}
 		return out[:min(len(out), 10)]
 	}
+	if both {
+		at += fmt.Sprintf(" (%d and %d)", len(wl), len(gl))
+	}
 	return []string{fmt.Sprintf("%s: want %.100s, got %.100s", at, fmt.Sprint(want), fmt.Sprint(got))}
 }
 

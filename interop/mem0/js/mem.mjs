@@ -62,7 +62,14 @@ for (const s of work.stores) {
   fs.mkdirSync(s.dir, { recursive: true });
   const m = opened(s, work.model), ids = {}, got = [];
   for (const c of s.calls) {
-    const answer = await calls[c.do](m, c, ids);
+    let answer;
+    try {
+      answer = await calls[c.do](m, c, ids);
+    } catch (e) {
+      if (!c.may) throw e;
+      got.push({ refused: `${e}`.slice(0, 200) });
+      continue;
+    }
     if (c.do === "add" && c.as) answer.forEach((id, n) => (ids[n ? `${c.as}/${n}` : c.as] = id));
     got.push(answer ?? null);
   }
