@@ -37,7 +37,7 @@ const maxFormat = 255
 // tokenizer, are passed over and counted.
 func readGGUF(r io.Reader, size int64) (*header, error) {
 	g := &gguf{r: bufio.NewReaderSize(r, 64<<10), left: min(size, maxHeader), order: binary.LittleEndian}
-	h := &header{Format: "gguf", Metadata: map[string]any{}}
+	h := &header{Format: "gguf", Metadata: map[string]any{}, Tensors: []tensor{}}
 	magic, version := g.bytes(4), g.u32()
 	if v := bits.ReverseBytes32(version); v == 2 || v == 3 { // made for a machine that counts from the other end, such as s390x
 		g.order, version = binary.BigEndian, v

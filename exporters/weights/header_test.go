@@ -29,6 +29,7 @@ func TestSafetensorsRefused(t *testing.T) {
 		"cut data":           {st(`{"a":{"dtype":"U8","shape":[9],"data_offsets":[0,9]}}`, 8), "the data has 8"},
 		"more data":          {st(`{"a":{"dtype":"U8","shape":[8],"data_offsets":[0,8]}}`, 9), "the data has 9"},
 		"no JSON":            {st(`hello`, 0), "no JSON object"},
+		"no text":            {st("{\"a\xff\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1), "no JSON object"},
 		"cut JSON":           {st(`{"a":{"dtype":"U8"`, 0), "tensor"},
 		"goes on far behind": {st(`{}`+strings.Repeat(" ", 5000)+`x`, 0), "goes on"},
 		"goes on":            {st(`{}{}`, 0), "goes on"},

@@ -27,13 +27,6 @@ type model struct {
 	digest      []byte
 }
 
-// adapter is what adapter_config.json says of its base.
-type adapter struct {
-	Base     string `json:"base_model_name_or_path"`
-	Revision string `json:"revision"`
-	Type     string `json:"peft_type"`
-}
-
 func (m *model) label(name, value string) {
 	if value != "" {
 		m.labels = append(m.labels, &pb.Label{Name: name, Value: strings.ToValidUTF8(value, "\ufffd")})
@@ -144,6 +137,9 @@ func (r *reading) inFolder(dir string, files []*file) []*model {
 		r.name(m)
 		r.describe(m)
 		out = append(out, m)
+		if m.adapter != nil && (config.Type != "" || len(config.Architectures) > 0) {
+			out = append(out, m.apart()...)
+		}
 	}
 	for _, stem := range slices.Sorted(maps.Keys(byGGUF)) {
 		m := &model{dir: dir, files: byGGUF[stem]}
@@ -323,44 +319,4 @@ func (r *reading) record(m *model) *pb.Model {
 	}
 	rec.Meta.Labels = m.labels
 	return rec
-}
-
-// bases are the models of this folder that an adapter names, by id or by path, and by revision where it says one.
-func (r *reading) bases(a *adapter) []*model {
-	bs := r.named[a.Base]
-	if len(bs) == 0 && a.isPath() {
-		bs = r.named[path.Base(slash(a.Base))]
-	}
-	return slices.DeleteFunc(slices.Clone(bs), func(b *model) bool { return !a.means(b) })
-}
-
-// isPath tells whether the base is a folder, and not a name.
-func (a *adapter) isPath() bool { return path.IsAbs(slash(a.Base)) || strings.HasPrefix(a.Base, ".") }
-
-// means tells whether a model that has the base's name is of the revision that is wanted.
-func (a *adapter) means(m *model) bool {
-	ref := func(l *pb.Label) bool { return l.Name == "ref" && l.Value == a.Revision }
-	return a.Revision == "" || m.version == "" || m.version == a.Revision || slices.ContainsFunc(m.labels, ref)
-}
-
-// adaptersOf are the keys of the adapters' files, by the model that they are of, where that is known to be one.
-func (r *reading) adaptersOf(ms []*model) map[*model][]string {
-	for _, m := range ms {
-		if m.adapter == nil {
-			r.named[m.id] = append(r.named[m.id], m)
-		}
-	}
-	out := map[*model][]string{}
-	for _, m := range ms {
-		if m.adapter == nil || m.adapter.Base == "" {
-			continue
-		}
-		bs := r.bases(m.adapter)
-		for _, x := range m.files {
-			if x.hdr != nil && len(bs) == 1 {
-				out[bs[0]] = append(out[bs[0]], x.key)
-			}
-		}
-	}
-	return out
 }

@@ -9,6 +9,7 @@ import (
 	"io"
 	"math/bits"
 	"slices"
+	"unicode/utf8"
 )
 
 // A tensor is one entry of a header.
@@ -95,7 +96,7 @@ func readSafetensors(r io.Reader, size int64) (*header, error) {
 	if _, err := io.ReadFull(r, raw); err != nil {
 		return nil, badHeader("cut short")
 	}
-	h := &header{Format: "safetensors", size: 8 + int64(length)}
+	h := &header{Format: "safetensors", Tensors: []tensor{}, size: 8 + int64(length)}
 	if err := h.safetensors(raw); err != nil {
 		return nil, err
 	}
@@ -103,7 +104,7 @@ func readSafetensors(r io.Reader, size int64) (*header, error) {
 }
 
 func (h *header) safetensors(raw []byte) error {
-	if len(raw) == 0 || raw[0] != '{' {
+	if len(raw) == 0 || raw[0] != '{' || !utf8.Valid(raw) {
 		return badHeader("no JSON object")
 	}
 	d := json.NewDecoder(bytes.NewReader(raw))
