@@ -158,6 +158,9 @@ func (a *app) printEmbedded(x *embedding, plan bool) {
 	} else {
 		fmt.Fprintln(a.stdout, "vectors before: none in the archive; each memory's text gets one")
 	}
+	if h, ok := x.e.(*embed.HTTP); ok && h.Said() != "" && h.Said() != m.Name {
+		fmt.Fprintf(a.stderr, "! the service says that its model is %.60q: where that is no other name of %q, give it with --embedder-model\n", h.Said(), m.Name)
+	}
 	if s.Dropped > 0 {
 		fmt.Fprintf(a.stdout, "without a vector: %s, each named as a loss\n", number(s.Dropped))
 	}

@@ -10,6 +10,7 @@ package embed
 
 import (
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,8 +75,19 @@ var (
 // floats are those of a vector in JSON. null is none of them: programs write NaN so, and it would be read as 0.
 type floats []float32
 
-// UnmarshalJSON reads a list of numbers.
+// UnmarshalJSON reads a list of numbers, or the base64 of their bytes, little-endian, as some services answer.
 func (v *floats) UnmarshalJSON(b []byte) error {
+	if len(b) > 0 && b[0] == '"' {
+		var raw []byte
+		if err := json.Unmarshal(b, &raw); err != nil || len(raw) == 0 || len(raw)%4 != 0 {
+			return errors.New("a vector that is a text, and not the base64 of numbers")
+		}
+		*v = make(floats, len(raw)/4)
+		for i := range *v {
+			(*v)[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+		}
+		return nil
+	}
 	var list []*float32
 	if err := json.Unmarshal(b, &list); err != nil || list == nil {
 		*v = nil

@@ -32,10 +32,11 @@ func service(t *testing.T, faults ...func(w http.ResponseWriter)) (*embed.HTTP, 
 			return
 		}
 		var q struct {
-			Model string
-			Input []string
+			Model  string
+			Input  []string
+			Format any `json:"encoding_format"` // "float" is refused by some services
 		}
-		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || r.URL.Path != "/v1/embeddings" || r.Header.Get("Authorization") != "Bearer k3y" {
+		if err := json.NewDecoder(r.Body).Decode(&q); err != nil || q.Format != nil || r.URL.Path != "/v1/embeddings" || r.Header.Get("Authorization") != "Bearer k3y" {
 			http.Error(w, "no", http.StatusForbidden)
 			return
 		}

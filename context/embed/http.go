@@ -15,6 +15,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
@@ -29,7 +30,8 @@ type HTTP struct {
 	// Wait waits before a request is made again; nil: it really waits.
 	Wait func(context.Context, time.Duration) error
 
-	answered atomic.Bool // it has answered once, whatever it said
+	answered atomic.Bool            // it has answered once, whatever it said
+	said     atomic.Pointer[string] // the model that its first answer names; nil: none did
 }
 
 const (
@@ -106,10 +108,9 @@ func (r *refused) Error() string { return r.why }
 // ask makes a request until it is answered.
 func (h *HTTP) ask(ctx context.Context, texts []string) ([]Answer, error) {
 	body, err := json.Marshal(struct {
-		Model  string   `json:"model"`
-		Input  []string `json:"input"`
-		Format string   `json:"encoding_format"`
-	}{h.Of.Name, texts, "float"})
+		Model string   `json:"model"`
+		Input []string `json:"input"` // and no encoding_format: some services refuse "float", which is what all others take it for
+	}{h.Of.Name, texts})
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +125,10 @@ func (h *HTTP) ask(ctx context.Context, texts []string) ([]Answer, error) {
 			after = pause
 			pause = min(2*pause, time.Minute)
 		}
-		if try == maxTries || after > longest || try == firstTries && !h.answered.Load() {
+		if after > longest {
+			return nil, fmt.Errorf("%w: it asks to wait for %s", err, after)
+		}
+		if try == maxTries || try == firstTries && !h.answered.Load() {
 			return nil, err
 		}
 		wait := h.Wait
@@ -186,15 +190,56 @@ func (h *HTTP) once(ctx context.Context, body []byte, n int) (_ []Answer, after 
 	}
 	switch s := resp.StatusCode; {
 	case s == http.StatusOK:
-		out, err := answers(raw, n)
+		out, model, err := answers(raw, n)
+		if errors.Is(err, errForm) {
+			err = fmt.Errorf("%w: want JSON with data and an embedding in each, got %.60q", err, resp.Header.Get("Content-Type"))
+		}
+		if err == nil {
+			err = h.one(model)
+		}
 		return out, -1, err
 	case s == http.StatusTooManyRequests || s == http.StatusRequestTimeout || s >= 500:
-		return nil, retryAfter(resp.Header), fmt.Errorf("%w: HTTP %d%s", ErrEmbedder, s, code(raw))
+		return nil, retryAfter(resp.Header), fmt.Errorf("%w: %w", ErrEmbedder, agentstate.Unanswered(fmt.Sprintf("HTTP %d%s", s, code(raw))))
 	case s == http.StatusBadRequest || s == http.StatusRequestEntityTooLarge || s == http.StatusUnprocessableEntity:
 		return nil, -1, &refused{fmt.Sprintf("HTTP %d%s", s, code(raw))}
 	default:
-		return nil, -1, fmt.Errorf("%w: HTTP %d%s", ErrEmbedder, s, code(raw))
+		return nil, -1, fmt.Errorf("%w: HTTP %d%s%s", ErrEmbedder, s, code(raw), advice(resp))
 	}
+}
+
+// advice is what a person does about an answer after which asking again does not help; empty: nobody knows.
+func advice(resp *http.Response) string {
+	switch s := resp.StatusCode; {
+	case s == http.StatusUnauthorized || s == http.StatusForbidden:
+		return ": give it a key that it takes, or another key"
+	case s == http.StatusNotFound || s == http.StatusMethodNotAllowed:
+		return ": it has no such model, or " + resp.Request.URL.Path + " is not the place that it answers at"
+	case s >= 300 && s < 400:
+		if to, err := resp.Location(); err == nil {
+			return fmt.Sprintf(": it sends on to %s, which is not followed: give that URL if it is meant", (&url.URL{Scheme: to.Scheme, Host: to.Host, Path: to.Path}).String())
+		}
+	}
+	return ""
+}
+
+// one refuses an answer of another model than that of the first answer: a service that stands before several may change it
+// in the middle.
+func (h *HTTP) one(model string) error {
+	if model == "" || h.said.CompareAndSwap(nil, &model) {
+		return nil
+	}
+	if first := *h.said.Load(); first != model {
+		return fmt.Errorf("%w: the service answered as %.60q first and as %.60q now: give the URL or the name of one model", ErrMixed, first, model)
+	}
+	return nil
+}
+
+// Said is the model that the service says it is; empty: it does not say, or was not asked yet.
+func (h *HTTP) Said() string {
+	if p := h.said.Load(); p != nil {
+		return *p
+	}
+	return ""
 }
 
 func retryAfter(h http.Header) time.Duration {
@@ -208,7 +253,8 @@ func retryAfter(h http.Header) time.Duration {
 	return 0
 }
 
-var codeForm = lazyre.New(`^[a-zA-Z0-9_.-]{1,64}$`)
+// codeForm is a word, and not the number of the status again.
+var codeForm = lazyre.New(`^[a-zA-Z][a-zA-Z0-9_.-]{1,63}$`)
 
 // code is the service's own word for an error. Its message may repeat the text, so it is not shown.
 func code(raw []byte) string {
@@ -218,27 +264,34 @@ func code(raw []byte) string {
 			Type string `json:"type"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal(raw, &e) // no JSON: no code
-	for _, s := range []string{fmt.Sprint(e.Error.Code), e.Error.Type} {
-		if s != "<nil>" && codeForm().MatchString(s) {
+	var flat struct {
+		Type string `json:"error_type"`
+	}
+	_, _ = json.Unmarshal(raw, &e), json.Unmarshal(raw, &flat) // no JSON: no code
+	for _, s := range []string{fmt.Sprint(e.Error.Code), e.Error.Type, flat.Type} {
+		if s != "None" && codeForm().MatchString(s) {
 			return " " + s
 		}
 	}
 	return ""
 }
 
-func answers(raw []byte, n int) ([]Answer, error) {
+var errForm = fmt.Errorf("%w: its answer is not that of an embeddings service", ErrEmbedder)
+
+// answers are the vectors for n texts, and the model that they are said to be of.
+func answers(raw []byte, n int) (_ []Answer, model string, _ error) {
 	var a struct {
-		Data []struct {
+		Model any `json:"model"`
+		Data  []struct {
 			Index     *int   `json:"index"`
 			Embedding floats `json:"embedding"`
 		} `json:"data"`
 	}
 	if err := json.Unmarshal(raw, &a); err != nil {
-		return nil, fmt.Errorf("%w: its answer is not that of an embeddings service", ErrEmbedder)
+		return nil, "", errForm
 	}
 	if len(a.Data) != n {
-		return nil, fmt.Errorf("%w: %d vectors for %d texts", ErrEmbedder, len(a.Data), n)
+		return nil, "", fmt.Errorf("%w: %d vectors for %d texts", ErrEmbedder, len(a.Data), n)
 	}
 	out := make([]Answer, n)
 	for i, d := range a.Data {
@@ -246,9 +299,10 @@ func answers(raw []byte, n int) ([]Answer, error) {
 			i = *d.Index
 		}
 		if i < 0 || i >= n || out[i].Vector != nil || d.Embedding == nil {
-			return nil, fmt.Errorf("%w: its answer does not say which vector is of which text", ErrEmbedder)
+			return nil, "", fmt.Errorf("%w: its answer does not say which vector is of which text", ErrEmbedder)
 		}
 		out[i].Vector = d.Embedding
 	}
-	return out, nil
+	model, _ = a.Model.(string)
+	return out, model, nil
 }

@@ -28,6 +28,7 @@ type Source struct {
 	plan  bool
 	made  map[string]fate // of keys that were read last
 	order []string        // of these, the oldest first
+	known known           // what e is held against
 	// Stats are of what was read so far.
 	Stats Stats
 }
@@ -218,6 +219,7 @@ func (s *Source) make(ctx context.Context, q []one) ([]Answer, error) {
 		switch {
 		case v != nil:
 			out[i].Vector = v
+			s.known.text, s.known.vector = o.text, v
 		case s.e == nil && !s.plan:
 			out[i].Why = "its vector was not made"
 		case s.plan:
@@ -230,6 +232,11 @@ func (s *Source) make(ctx context.Context, q []one) ([]Answer, error) {
 	}
 	if len(ask) == 0 {
 		return out, nil
+	}
+	if !s.known.met { // what is known yet is of an earlier run
+		if err := s.same(ctx); err != nil {
+			return nil, err
+		}
 	}
 	got, err := s.e.Embed(ctx, ask)
 	if err != nil {
@@ -251,11 +258,17 @@ func (s *Source) make(ctx context.Context, q []one) ([]Answer, error) {
 			if err := s.keep.Put(ask[i], a.Vector); err != nil {
 				return nil, err
 			}
+			s.known = known{ask[i], a.Vector, true}
 		}
 		out[at[i]] = a
 	}
 	if s.keep.Len() == 0 && s.Stats.Asked >= batchTexts/4 { // a wrong model name looks like that
 		return nil, fmt.Errorf("%w: it refuses every text: %s", ErrEmbedder, got[0].Why)
+	}
+	if got[len(got)-1].Vector == nil { // the text may be at fault, or the service may refuse all of them by now
+		if err := s.same(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return out, s.keep.Sync()
 }
