@@ -31,8 +31,8 @@ const (
 	Exact = "exact"
 	// Contains: text/plain stands in the output; application/json is a [Words].
 	Contains = "contains"
-	// JSONSchema: the output is JSON that the schema allows. With the media type [SchemaWithin] it
-	// may stand in a text: the first object or list in it that is JSON counts.
+	// JSONSchema: the output is JSON that the schema allows, of 2020-12 or else of Draft 7; formats count. With the
+	// media type [SchemaWithin] it may stand in a text: one of the objects in it has to be allowed.
 	JSONSchema = "json_schema"
 	// ToolCalled: a [Tool].
 	ToolCalled = "tool_called"
@@ -48,10 +48,11 @@ const (
 	SchemaWithin = "application/schema+json; within=text"
 )
 
-// Words is what an output contains: all of All, and one of Any where there are any.
+// Words is what an output contains: all of All, one of Any where there are any, and none of None.
 type Words struct {
 	All        []string `json:"all,omitempty"`
 	Any        []string `json:"any,omitempty"`
+	None       []string `json:"none,omitempty"`
 	IgnoreCase bool     `json:"ignore_case,omitempty"`
 }
 

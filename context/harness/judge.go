@@ -79,8 +79,8 @@ func contains(plain bool, value []byte, text string) (bool, string, error) {
 	w := Words{All: []string{string(value)}}
 	if !plain {
 		w = Words{}
-		if err := json.Unmarshal(value, &w); err != nil || len(w.All)+len(w.Any) == 0 {
-			return false, "", fmt.Errorf("%w: contains: want words in all or any", ErrJudge)
+		if err := json.Unmarshal(value, &w); err != nil || len(w.All)+len(w.Any)+len(w.None) == 0 {
+			return false, "", fmt.Errorf("%w: contains: want words in all, any or none", ErrJudge)
 		}
 	}
 	has := func(s string) bool { return strings.Contains(text, s) }
@@ -96,6 +96,11 @@ func contains(plain bool, value []byte, text string) (bool, string, error) {
 	if len(w.Any) > 0 && !slices.ContainsFunc(w.Any, has) {
 		return false, fmt.Sprintf("contains: none of %d words is there", len(w.Any)), nil
 	}
+	for i, s := range w.None {
+		if has(s) {
+			return false, fmt.Sprintf("contains: word %d of %d that may not be there is", i+1, len(w.None)), nil
+		}
+	}
 	return true, "", nil
 }
 
@@ -108,26 +113,30 @@ func allows(e *Expectation, a *Answer) (bool, string, error) {
 	if err != nil {
 		return false, "", err
 	}
+	if len(a.Output) > maxSchemaValue {
+		return false, fmt.Sprintf("json_schema: the output has %d bytes, at most %d", len(a.Output), maxSchemaValue), nil
+	}
 	v, err := decode(a.Output)
 	if _, text := v.(string); text || err != nil {
 		v, err = decode([]byte(a.Text()))
 	}
+	values := []any{v}
 	if e.MediaType == SchemaWithin {
-		v, err = within(a.Text())
+		values, err = within(a.Text())
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return false, "json_schema: the output holds no JSON", nil
-	case len(a.Output) > maxSchemaValue:
-		return false, fmt.Sprintf("json_schema: the output has %d bytes, at most %d", len(a.Output), maxSchemaValue), nil
 	}
 	var bad *jsonschema.ValidationError
-	if err := s.Validate(v); errors.As(err, &bad) {
-		return false, "json_schema: " + where(bad), nil
-	} else if err != nil {
-		return false, "", fmt.Errorf("%w: json_schema: %v", ErrJudge, err)
+	for _, v := range values {
+		switch err := s.Validate(v); {
+		case err == nil:
+			return true, "", nil
+		case !errors.As(err, &bad):
+			return false, "", fmt.Errorf("%w: json_schema: %v", ErrJudge, err)
+		}
 	}
-	return true, "", nil
+	return false, "json_schema: " + where(bad), nil
 }
 
 // schema compiles a schema that refers to nothing outside of itself: it is of a stranger.
@@ -136,17 +145,21 @@ func schema(b []byte) (*jsonschema.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: json_schema: the schema is %w", ErrJudge, err)
 	}
-	c := jsonschema.NewCompiler()
-	c.UseLoader(noLoader{})
-	const at = "mem:///schema.json"
-	if err := c.AddResource(at, doc); err != nil {
-		return nil, fmt.Errorf("%w: json_schema: the schema cannot be used", ErrJudge)
+	// Most suites say no $schema, and many are of before 2020, when items could be a list.
+	for _, draft := range []*jsonschema.Draft{jsonschema.Draft2020, jsonschema.Draft7} {
+		c := jsonschema.NewCompiler()
+		c.UseLoader(noLoader{})
+		c.DefaultDraft(draft)
+		c.AssertFormat()
+		const at = "mem:///schema.json"
+		if err := c.AddResource(at, doc); err != nil {
+			return nil, fmt.Errorf("%w: json_schema: the schema cannot be used", ErrJudge)
+		}
+		if s, err := c.Compile(at); err == nil {
+			return s, nil
+		}
 	}
-	s, err := c.Compile(at)
-	if err != nil {
-		return nil, fmt.Errorf("%w: json_schema: the schema cannot be compiled; it may refer to nothing outside of itself", ErrJudge)
-	}
-	return s, nil
+	return nil, fmt.Errorf("%w: json_schema: the schema cannot be compiled; it may refer to nothing outside of itself", ErrJudge)
 }
 
 type noLoader struct{}
@@ -165,24 +178,29 @@ func where(e *jsonschema.ValidationError) string {
 	return at + " fails " + Short(strings.Join(e.ErrorKind.KeywordPath(), "/"))
 }
 
-// within is the first object or list in text that is JSON. Each brace is tried once, and what was
-// read is not tried again: the cost stays linear for text without JSON, and is bounded for the rest.
-func within(text string) (any, error) {
+// within are the objects in text that are JSON. Each brace is tried once, and what was read is not
+// tried again: the cost stays linear for text without JSON, and is bounded for the rest.
+func within(text string) ([]any, error) {
+	var out []any
 	for tries, i := 0, 0; i < len(text) && tries < 1000; tries++ {
-		n := strings.IndexAny(text[i:], "{[")
+		n := strings.IndexByte(text[i:], '{')
 		if n < 0 {
 			break
 		}
 		i += n
-		d := json.NewDecoder(strings.NewReader(text[i:min(len(text), i+maxSchemaValue)]))
+		d := json.NewDecoder(strings.NewReader(text[i:]))
 		d.UseNumber()
 		var v any
 		if err := d.Decode(&v); err == nil {
-			return v, nil
+			out = append(out, v)
+			i += int(d.InputOffset()) - 1
 		}
 		i++
 	}
-	return nil, errors.New("no JSON")
+	if out == nil {
+		return nil, errors.New("no JSON")
+	}
+	return out, nil
 }
 
 func called(value []byte, calls []ToolCall) (bool, string, error) {

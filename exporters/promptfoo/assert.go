@@ -81,7 +81,7 @@ func (b *builder) expectation(a any, vars, options map[string]any) []*pb.Expecta
 			return []*pb.Expectation{e}
 		}
 	}
-	value, ok := renderAll(m["value"], vars)
+	value, ok := rendered(m["value"], vars)
 	if s, text := value.(string); !ok || m["transform"] != nil || m["threshold"] != nil && typ != "tool-call-f1" || text && fetched(s) {
 		return []*pb.Expectation{b.judge(a, typ, options)}
 	}
@@ -97,10 +97,14 @@ func known(typ string, value any, m map[string]any) *pb.Expectation {
 	if s, ok := value.(string); ok { // rendered: what looks like a template now is text
 		text, isText = s, true
 	}
-	if _, truth := value.(bool); truth && strings.HasSuffix(typ, "contains") {
+	if _, truth := value.(bool); (truth || value == "") && strings.HasSuffix(typ, "contains") {
 		return nil // promptfoo fails on it
 	}
+	typ, not := strings.CutPrefix(typ, "not-")
 	low := strings.HasPrefix(typ, "i")
+	if not {
+		return without(strings.TrimPrefix(typ, "i"), text, isText, value, low)
+	}
 	switch typ {
 	case "equals":
 		switch value.(type) {
@@ -154,6 +158,21 @@ func known(typ string, value any, m map[string]any) *pb.Expectation {
 	return nil
 }
 
+// without is an assertion that words are not there; nil: it is none.
+func without(typ, text string, isText bool, value any, ignoreCase bool) *pb.Expectation {
+	var none []string
+	switch {
+	case typ == "contains" && isText:
+		none = []string{text}
+	case typ == "contains-any":
+		none = words(value)
+	}
+	if len(none) == 0 {
+		return nil
+	}
+	return harness.ExpectJSON(harness.Contains, harness.Words{None: none, IgnoreCase: ignoreCase})
+}
+
 // words are the texts of a list, or of a text with commas; nil: they are none.
 func words(v any) []string {
 	var out []string
@@ -163,7 +182,9 @@ func words(v any) []string {
 			return nil // quoted as in CSV
 		}
 		for w := range strings.SplitSeq(v, ",") {
-			out = append(out, strings.TrimSpace(w))
+			if w = strings.TrimSpace(w); w != "" { // else every output would have it
+				out = append(out, w)
+			}
 		}
 	case []any:
 		for _, x := range v {

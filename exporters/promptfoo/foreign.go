@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -232,7 +233,8 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 		}
 		switch value.(type) {
 		case map[string]any, []any:
-			return []madeAssert{{Type: "equals", Value: escapeAll(value)}}, err == nil
+			v, ok := literal(value)
+			return []madeAssert{{Type: "equals", Value: v}}, err == nil && ok
 		}
 	case harness.Contains:
 		if plain {
@@ -248,13 +250,48 @@ func assertions(form, mediaType string, v []byte) ([]madeAssert, bool) {
 			return []madeAssert{{Type: typ}}, true
 		}
 		m, isMap := value.(map[string]any)
-		return []madeAssert{{Type: typ, Value: escapeAll(m)}}, err == nil && isMap
+		v, ok := literal(m)
+		return []madeAssert{{Type: typ, Value: v}}, err == nil && isMap && ok
 	case harness.ToolCalled:
 		if m, ok := value.(map[string]any); ok && err == nil && toolOf(m) != nil {
 			return []madeAssert{{Type: "javascript", Value: toolScript, Config: numbers(m)}}, true
 		}
 	}
 	return nil, false
+}
+
+// literal is a value that promptfoo takes as it is. It fills a text, and the texts of a list; of what is deeper
+// it fills what names the environment, and so no such text is written there.
+func literal(v any) (any, bool) {
+	list, isList := v.([]any)
+	if !isList {
+		return numbers(v), !moves(v)
+	}
+	out := make([]any, len(list))
+	for i, x := range list {
+		if s, isText := x.(string); isText {
+			out[i] = escape(s)
+			continue
+		}
+		if moves(x) {
+			return nil, false
+		}
+		out[i] = numbers(x)
+	}
+	return out, true
+}
+
+// moves tells whether a text in v is more than itself to promptfoo, or could be.
+func moves(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return strings.Contains(v, "{{") && strings.Contains(v, "env") || fetched(v)
+	case []any:
+		return slices.ContainsFunc(v, moves)
+	case map[string]any:
+		return slices.ContainsFunc(slices.Collect(maps.Values(v)), moves)
+	}
+	return false
 }
 
 // refers tells whether a value has a member $ref: promptfoo follows those of a whole suite, into files
@@ -278,37 +315,27 @@ func contains(v []byte) ([]madeAssert, bool) {
 	if json.Unmarshal(v, &w) != nil {
 		return nil, false
 	}
-	prefix := ""
+	word := "contains"
 	if w.IgnoreCase {
-		prefix = "i"
+		word = "icontains"
 	}
 	var out []madeAssert
 	for _, part := range []struct {
 		typ  string
 		list []string
-	}{{"contains-all", w.All}, {"contains-any", w.Any}} {
+	}{{word + "-all", w.All}, {word + "-any", w.Any}, {"not-" + word + "-any", w.None}} {
 		var escaped []any
 		for _, s := range part.list {
 			escaped = append(escaped, escape(s))
 		}
 		switch {
-		case part.typ == "contains-all" && len(escaped) == 1:
-			out = append(out, madeAssert{Type: prefix + "contains", Value: escaped[0]})
+		case part.typ == word+"-all" && len(escaped) == 1:
+			out = append(out, madeAssert{Type: word, Value: escaped[0]})
 		case len(escaped) > 0:
-			out = append(out, madeAssert{Type: prefix + part.typ, Value: escaped})
+			out = append(out, madeAssert{Type: part.typ, Value: escaped})
 		}
 	}
 	return out, len(out) > 0
-}
-
-// escapeAll is v with every text as a template that gives it.
-func escapeAll(v any) any {
-	return leaves(v, func(v any) any {
-		if s, ok := v.(string); ok {
-			return escape(s)
-		}
-		return numeral(v)
-	})
 }
 
 // numbers is v with its numbers as YAML nodes.

@@ -22,7 +22,10 @@ const (
 	maxDepth = 100
 )
 
-// parse reads YAML as JSON values: map[string]any, []any, string, json.Number, bool, nil. Names
+// A date is one that YAML has as such. promptfoo makes no text of it, but what its release makes of a Date.
+type date string
+
+// parse reads YAML as JSON values: map[string]any, []any, string, date, json.Number, bool, nil. Names
 // that stand twice in a mapping are refused, as promptfoo does.
 func parse(b []byte) (any, error) {
 	if json.Valid(b) {
@@ -138,7 +141,7 @@ func (p *parser) mapping(n *yaml.Node, depth int) (any, error) {
 	return out, nil
 }
 
-// scalar is a value as JSON has it; what JSON has not, such as a date, is its text.
+// scalar is a value as JSON has it; what JSON has not is its text.
 func scalar(n *yaml.Node) any {
 	text := strings.ToValidUTF8(n.Value, "\ufffd")
 	switch n.ShortTag() {
@@ -149,6 +152,8 @@ func scalar(n *yaml.Node) any {
 		if n.Decode(&v) == nil {
 			return v
 		}
+	case "!!timestamp":
+		return date(text)
 	case "!!int", "!!float":
 		if v, ok := number(text); ok {
 			return v

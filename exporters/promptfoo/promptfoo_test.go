@@ -86,7 +86,7 @@ func TestCases(t *testing.T) {
 		` | {"template":"[{\"role\": \"system\", \"content\": \"You serve a shop.\"},\n {\"role\": \"user\", \"content\": \"{{message}}\"}]\n","vars":{"big":1.50,"message":"{% if x %}odd{% endif %}","n":12345678901234567890}}`,
 		`  exact application/json {"a":[1,2.50,null]}`,
 		`  judge application/json {"type":"regex","value":"^a"}`,
-		`  judge application/json {"type":"not-contains","value":"sorry"}`,
+		`  contains application/json {"none":["sorry"]}`,
 	)
 	if d := cmp.Diff(want, lines(t, Open(sample))); d != "" {
 		t.Error(d)
@@ -99,7 +99,7 @@ func TestCases(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	notes := []string{"assertions javascript, which need a judge command: 1", "assertions latency, which need a judge command: 3", "assertions llm-rubric, which need a judge command: 2", "assertions not-contains, which need a judge command: 1", "assertions regex, which need a judge command: 1", "cases with a template that only promptfoo fills: 1"}
+	notes := []string{"assertions javascript, which need a judge command: 1", "assertions latency, which need a judge command: 3", "assertions llm-rubric, which need a judge command: 2", "assertions regex, which need a judge command: 1", "cases with a template that only promptfoo fills: 1"}
 	if d := cmp.Diff(notes, p.Notes); d != "" {
 		t.Error(d)
 	}
@@ -115,23 +115,27 @@ func TestShapes(t *testing.T) {
 		want []string
 		gaps int
 	}{
-		"prompts alone":        {"prompts: [hi]\n", []string{` | {"text":"hi"}`}, 0},
-		"files are not opened": {"prompts: [file://p.txt, other.txt]\ntests: [file://t.csv, {vars: {a: file:///etc/passwd}}, {path: file://g.py}]\n", []string{` | {"template":"file://p.txt","vars":{"a":"file:///etc/passwd"}}`, ` | {"template":"other.txt","vars":{"a":"file:///etc/passwd"}}`}, 5},
-		"tests in a file":      {"prompts: [hi]\ntests: tests.yaml\ndefaultTest: file://d.yaml\nscenarios: [file://s.yaml]\nproviders: [echo]\n", nil, 3},
-		"a scenario's file":    {"prompts: ['{{a}}']\nscenarios: [{config: [{vars: {a: 1}}, {vars: {a: 2}}], tests: [file://t.csv, {vars: {b: file://b.txt}}]}]\n", []string{` | {"text":"1","vars":{"a":1,"b":"file://b.txt"}}`, ` | {"text":"2","vars":{"a":2,"b":"file://b.txt"}}`}, 2},
-		"scenarios":            {"prompts: ['{{a}} {{b}}']\nscenarios:\n  - config: [{vars: {a: 1}}, {vars: {a: 2}}]\n    tests: [{vars: {b: x}, assert: [{type: contains, value: '{{a}}'}]}]\n", []string{` | {"text":"1 x","vars":{"a":1,"b":"x"}}`, `  contains text/plain 1`, ` | {"text":"2 x","vars":{"a":2,"b":"x"}}`, `  contains text/plain 2`}, 0},
-		"a threshold of tests": {"prompts: [hi]\ntests: [{threshold: 0.5, assert: [{type: contains, value: a}, {type: equals, value: b}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"contains","value":"a"},{"type":"equals","value":"b"}],"threshold":0.5,"type":"assert-set"}`}, 0},
-		"a changed output":     {"prompts: [hi]\ntests: [{options: {transform: output.x}, assert: [{type: equals, value: b}]}, {assert: [{type: equals, value: b, transform: output.y}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"equals","value":"b"}],"transform":"output.x","type":"assert-set"}`, ` | {"text":"hi"}`, `  judge application/json {"transform":"output.y","type":"equals","value":"b"}`}, 0},
-		"escapes and env":      {"prompts: ['{{a}}', '{{env.HOME}}']\ntests: [{vars: {a: '{{ \"{\" }}{x}}'}}]\n", []string{` | {"text":"{{x}}","vars":{"a":"{{ \"{\" }}{x}}"}}`, ` | {"template":"{{env.HOME}}","vars":{"a":"{{ \"{\" }}{x}}"}}`}, 0},
-		"a raw block":          {"prompts: ['{{a}}']\ntests: [{vars: {a: '{% raw %}{{x}}{% endraw %}'}}]\n", []string{` | {"template":"{{a}}","vars":{"a":"{% raw %}{{x}}{% endraw %}"}}`}, 0},
-		"a last newline":       {"prompts: ['{{a}}!']\ntests: [{vars: {a: \"x\\n\"}}]\n", []string{` | {"text":"x!","vars":{"a":"x\n"}}`}, 0},
-		"unknown variable":     {"prompts: ['{{a}}']\ntests: [{vars: {b: 1}}]\n", []string{` | {"template":"{{a}}","vars":{"b":1}}`}, 0},
-		"lists stay":           {"prompts: ['{{a}}']\ntests: [{vars: {a: [1, 2]}, options: {disableVarExpansion: true}}]\n", []string{` | {"template":"{{a}}","vars":{"a":[1,2]}}`}, 0},
-		"anchors and merges":   {"x: &v {a: 1}\nprompts: ['{{a}}']\ntests: [{vars: {<<: *v}}]\n", []string{` | {"text":"1","vars":{"a":1}}`}, 0},
-		"the same twice":       {"prompts: [hi]\ntests: [{vars: {}}, {vars: {}}]\n", []string{` | {"text":"hi"}`, ` | {"text":"hi"}`}, 0},
-		"JSON":                 {`{"prompts":["hi {{a}}"],"tests":[{"vars":{"a":"\u00e9"},"assert":[{"type":"contains-json"},{"type":"contains-all","value":"a, b"}]}]}`, []string{` | {"text":"hi é","vars":{"a":"é"}}`, `  json_schema application/schema+json; within=text true`, `  contains application/json {"all":["a","b"]}`}, 0},
-		"nothing is text":      {"prompts: [7, {id: x.py}, {}]\ntests: [7]\n", nil, 4},
-		"dates and numbers":    {"prompts: ['{{d}} {{h}} {{i}}']\ntests: [{vars: {d: 2026-11-28, h: 0x10, i: .inf}}]\n", []string{` | {"text":"2026-11-28 16 Infinity","vars":{"d":"2026-11-28","h":16,"i":"Infinity"}}`}, 0},
+		"prompts alone":         {"prompts: [hi]\n", []string{` | {"text":"hi"}`}, 0},
+		"files are not opened":  {"prompts: [file://p.txt, other.txt]\ntests: [file://t.csv, {vars: {a: file:///etc/passwd}}, {path: file://g.py}]\n", []string{` | {"template":"file://p.txt","vars":{"a":"file:///etc/passwd"}}`, ` | {"template":"other.txt","vars":{"a":"file:///etc/passwd"}}`}, 5},
+		"tests in a file":       {"prompts: [hi]\ntests: tests.yaml\ndefaultTest: file://d.yaml\nscenarios: [file://s.yaml]\nproviders: [echo]\n", nil, 3},
+		"a scenario's file":     {"prompts: ['{{a}}']\nscenarios: [{config: [{vars: {a: 1}}, {vars: {a: 2}}], tests: [file://t.csv, {vars: {b: file://b.txt}}]}]\n", []string{` | {"text":"1","vars":{"a":1,"b":"file://b.txt"}}`, ` | {"text":"2","vars":{"a":2,"b":"file://b.txt"}}`}, 2},
+		"scenarios":             {"prompts: ['{{a}} {{b}}']\nscenarios:\n  - config: [{vars: {a: 1}}, {vars: {a: 2}}]\n    tests: [{vars: {b: x}, assert: [{type: contains, value: '{{a}}'}]}]\n", []string{` | {"text":"1 x","vars":{"a":1,"b":"x"}}`, `  contains text/plain 1`, ` | {"text":"2 x","vars":{"a":2,"b":"x"}}`, `  contains text/plain 2`}, 0},
+		"a threshold of tests":  {"prompts: [hi]\ntests: [{threshold: 0.5, assert: [{type: contains, value: a}, {type: equals, value: b}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"contains","value":"a"},{"type":"equals","value":"b"}],"threshold":0.5,"type":"assert-set"}`}, 0},
+		"a changed output":      {"prompts: [hi]\ntests: [{options: {transform: output.x}, assert: [{type: equals, value: b}]}, {assert: [{type: equals, value: b, transform: output.y}]}]\n", []string{` | {"text":"hi"}`, `  judge application/json {"assert":[{"type":"equals","value":"b"}],"transform":"output.x","type":"assert-set"}`, ` | {"text":"hi"}`, `  judge application/json {"transform":"output.y","type":"equals","value":"b"}`}, 0},
+		"escapes and env":       {"prompts: ['{{a}}', '{{env.HOME}}']\ntests: [{vars: {a: '{{ \"{\" }}{x}}'}}]\n", []string{` | {"text":"{{x}}","vars":{"a":"{{ \"{\" }}{x}}"}}`, ` | {"template":"{{env.HOME}}","vars":{"a":"{{ \"{\" }}{x}}"}}`}, 0},
+		"a raw block":           {"prompts: ['{{a}}']\ntests: [{vars: {a: '{% raw %}{{x}}{% endraw %}'}}]\n", []string{` | {"template":"{{a}}","vars":{"a":"{% raw %}{{x}}{% endraw %}"}}`}, 0},
+		"a last newline":        {"prompts: ['{{a}}!']\ntests: [{vars: {a: \"x\\n\"}}]\n", []string{` | {"text":"x!","vars":{"a":"x\n"}}`}, 0},
+		"unknown variable":      {"prompts: ['{{a}}']\ntests: [{vars: {b: 1}}]\n", []string{` | {"template":"{{a}}","vars":{"b":1}}`}, 0},
+		"lists stay":            {"prompts: ['{{a}}']\ntests: [{vars: {a: [1, 2]}, options: {disableVarExpansion: true}}]\n", []string{` | {"template":"{{a}}","vars":{"a":[1,2]}}`}, 0},
+		"anchors and merges":    {"x: &v {a: 1}\nprompts: ['{{a}}']\ntests: [{vars: {<<: *v}}]\n", []string{` | {"text":"1","vars":{"a":1}}`}, 0},
+		"the same twice":        {"prompts: [hi]\ntests: [{vars: {}}, {vars: {}}]\n", []string{` | {"text":"hi"}`, ` | {"text":"hi"}`}, 0},
+		"JSON":                  {`{"prompts":["hi {{a}}"],"tests":[{"vars":{"a":"\u00e9"},"assert":[{"type":"contains-json"},{"type":"contains-all","value":"a, b"}]}]}`, []string{` | {"text":"hi é","vars":{"a":"é"}}`, `  json_schema application/schema+json; within=text true`, `  contains application/json {"all":["a","b"]}`}, 0},
+		"nothing is text":       {"prompts: [7, {id: x.py}, {}]\ntests: [7]\n", nil, 4},
+		"numbers":               {"prompts: ['{{h}} {{i}}']\ntests: [{vars: {h: 0x10, i: .inf}}]\n", []string{` | {"text":"16 Infinity","vars":{"h":16,"i":"Infinity"}}`}, 0},
+		"a date, and as text":   {"prompts: ['{{d}}']\ntests: [{vars: {d: 2026-11-28}}, {vars: {d: '2026-11-28'}}]\n", []string{` | {"template":"{{d}}","vars":{"d":"2026-11-28"}}`, ` | {"text":"2026-11-28","vars":{"d":"2026-11-28"}}`}, 0},
+		"a prompt that is JSON": {"prompts: ['{\"a\": \"{{x}}\"}']\ntests: [{vars: {x: 'say \"hi\"'}}]\n", []string{` | {"text":"{\n  \"a\": \"say \\\"hi\\\"\"\n}","vars":{"x":"say \"hi\""}}`}, 0},
+		"nothing to look for":   {"prompts: [A]\ntests: [{assert: [{type: contains, value: ''}]}, {assert: [{type: contains-any, value: 'y,'}]}, {assert: [{type: not-icontains-any, value: [y, z]}]}]\n", []string{" | {\"text\":\"A\"}", "  judge application/json {\"type\":\"contains\",\"value\":\"\"}", " | {\"text\":\"A\"}", "  contains application/json {\"any\":[\"y\"]}", " | {\"text\":\"A\"}", "  contains application/json {\"none\":[\"y\",\"z\"],\"ignore_case\":true}"}, 0},
+		"an object is literal":  {"prompts: [A]\ntests: [{vars: {x: z}, assert: [{type: equals, value: {a: '{{x}}'}}]}]\n", []string{" | {\"text\":\"A\",\"vars\":{\"x\":\"z\"}}", "  exact application/json {\"a\":\"{{x}}\"}"}, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			mem, rep := export(t, write(t, c.yaml))

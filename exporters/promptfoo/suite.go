@@ -354,6 +354,9 @@ func (b *builder) fill(in *harness.Input, text string, vars map[string]any) {
 		}
 	}
 	s, ok := render(text, vars)
+	if json.Valid([]byte(text)) { // then values are put into its texts
+		s, ok = renderJSON(text, vars)
+	}
 	if !ok {
 		in.Template = text
 		b.out.unfilled++

@@ -1,9 +1,11 @@
 package promptfoo
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 
+	"github.com/exitramp/exitramp/context/harness"
 	"github.com/exitramp/exitramp/internal/lazyre"
 )
 
@@ -11,6 +13,7 @@ var (
 	placeholder = lazyre.New(`\{\{-?\s*([A-Za-z_]\w*)\s*-?\}\}`)
 	// escaped is how escape writes a brace, and nothing.
 	escaped = lazyre.New(`\{\{ "(\{?)" \}\}`)
+	texts   = lazyre.New(`"(\\.|[^"\\])*"`) // of JSON
 	scheme  = lazyre.New(`^\s*[A-Za-z][A-Za-z+.-]*:`)
 )
 
@@ -99,6 +102,46 @@ func escape(s string) string {
 		out.WriteString(`{{ "" }}`)
 	}
 	return out.String()
+}
+
+// renderJSON fills the placeholders of a template that is JSON, and writes it as JavaScript does.
+func renderJSON(t string, vars map[string]any) (string, bool) {
+	ok := true
+	filled := texts().ReplaceAllFunc([]byte(t), func(b []byte) []byte {
+		var s string
+		known := json.Unmarshal(b, &s) == nil
+		if known {
+			s, known = render(s, vars)
+		}
+		ok = ok && known
+		return harness.Encode(s)
+	})
+	var out bytes.Buffer
+	ok = json.Indent(&out, filled, "", "  ") == nil && ok
+	return out.String(), ok
+}
+
+// rendered fills the placeholders in what an assertion expects, where promptfoo does: in a text and in the texts of a list.
+func rendered(v any, vars map[string]any) (any, bool) {
+	switch v := v.(type) {
+	case string:
+		return render(v, vars)
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			s, isText := x.(string)
+			if !isText {
+				out[i] = x
+				continue
+			}
+			var ok bool
+			if out[i], ok = render(s, vars); !ok || fetched(s) {
+				return nil, false
+			}
+		}
+		return out, true
+	}
+	return v, true
 }
 
 // renderAll fills the placeholders in every text of v.

@@ -1,6 +1,7 @@
 package harness
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"os"
@@ -25,6 +26,22 @@ tests:
   - {prompts: [say], vars: {x: zero}, assert: [{type: contains, value: nothing, weight: 0}, {type: contains-any, value: 'q, zero'}]}
   - {prompts: [say], vars: {x: all}, assert: [{type: contains-all, value: [Say, all, other]}]}
   - {prompts: [say], vars: {x: '{"a": 1}'}, assert: [{type: contains-json, value: {required: [a]}}]}
+`,
+	"what is expected": `prompts: ['{{x}}']
+tests:
+  - {vars: {x: '{"a": "z"} 1', y: z}, assert: [{type: equals, value: {a: '{{y}}'}}]}
+  - {vars: {x: '2', y: 2}, assert: [{type: equals, value: ['{{y}}']}]}
+  - {vars: {x: any}, assert: [{type: contains-any, value: 'y,'}]}
+  - {vars: {x: mail nobody}, assert: [{type: is-json, value: {format: email}}]}
+  - {vars: {x: 'two {"b": 1} and {"a": 1}'}, assert: [{type: contains-json, value: {required: [a]}}]}
+  - {vars: {x: 'list [1]'}, assert: [{type: contains-json, value: {type: array}}]}
+  - {vars: {x: 'in order [5]'}, assert: [{type: is-json, value: {items: [{type: string}]}}]}
+  - {vars: {x: Sorry}, assert: [{type: not-contains, value: sorry}, {type: not-contains-any, value: 'x, y'}]}
+  - {vars: {x: Sorry I}, assert: [{type: not-icontains, value: sorry}]}
+  - {vars: {x: Sorry You}, assert: [{type: not-icontains-any, value: [no, you]}]}
+`,
+	"JSON": `prompts: ['{"a": "{{x}}", "b": [{{n}}]}', '{"a": "{{x}}"}']
+tests: [{vars: {x: 'say "hi"', n: 1}, assert: [{type: is-json}]}]
 `,
 	"chosen": `prompts: ['A {{x}}', {raw: 'B {{x}}', label: 'group:one'}, {raw: 'C {{x}}', label: 'group:two'}]
 tests: [{vars: {x: 1}, prompts: ['group:*']}, {vars: {x: 2}, prompts: [group]}, {vars: {x: 3}, prompts: ['A {{x}}']}, {vars: {x: 4}}]
@@ -125,6 +142,10 @@ func ours(t *testing.T, dir, suite string) map[string][]bool {
 		b, err := base64.StdEncoding.DecodeString(c.Input.Inline)
 		if err != nil || json.Unmarshal(b, &in) != nil {
 			t.Fatal(err, line)
+		}
+		var prompt bytes.Buffer // promptfoo tells JSON without spaces
+		if json.Compact(&prompt, []byte(in.Text)) == nil {
+			in.Text = prompt.String()
 		}
 		out[in.Text] = append(out[in.Text], passed[c.Meta.Key] || len(c.Expectations) == 0)
 	}
