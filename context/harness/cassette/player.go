@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"github.com/exitramp/exitramp/context/agentstate"
@@ -66,9 +65,12 @@ func NewPlayer(ctx context.Context, src agentstate.Source, o *PlayerOptions) (*P
 	byConversation := map[string][]*pb.Message{}
 	var order []string
 	held := 0
-	for rec, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"message", "run"}}) {
+	for rec, err := range src.Records(ctx, &agentstate.ReadOptions{Kinds: []string{"message", "run", "model"}}) {
 		if err != nil {
 			return nil, err
+		}
+		if m, ok := rec.(*pb.Model); ok {
+			p.addModel(m)
 		}
 		if r, ok := rec.(*pb.Run); ok {
 			n, err := p.runs.add(ctx, src, r)
@@ -191,8 +193,7 @@ func (p *Player) Answers() int {
 
 // ServeHTTP answers as the API does whose path is asked for.
 func (p *Player) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet && strings.HasSuffix(r.URL.Path, "/models") {
-		p.list(w)
+	if id, ok := asksModels(r); ok && p.list(w, id) {
 		return
 	}
 	if r.Method == http.MethodPost && embeds(r.URL.Path) {
@@ -285,15 +286,6 @@ func bodyOf(w http.ResponseWriter, r *http.Request, api api) ([]byte, bool) {
 		fail(w, api, http.StatusRequestEntityTooLarge, "a request of more than "+strconv.Itoa(maxBody)+" bytes")
 	}
 	return body, err == nil
-}
-
-func (p *Player) list(w http.ResponseWriter) {
-	var data []any
-	for _, m := range p.models {
-		data = append(data, map[string]any{"id": m, "object": "model", "created": 0, "owned_by": "recorded"})
-	}
-	w.Header().Set("Content-Type", "application/json")
-	w.Write(harness.Encode(map[string]any{"object": "list", "data": data}))
 }
 
 const playedPaths = "POST …/chat/completions, …/responses, …/messages, …/embeddings and GET …/models"

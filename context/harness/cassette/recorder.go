@@ -140,7 +140,7 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	api := apiOf(req.URL.Path)
 	if api == nil || req.Method != http.MethodPost {
-		if req.Method != http.MethodGet || !strings.HasSuffix(req.URL.Path, "/models") {
+		if _, ok := asksModels(req); !ok {
 			r.miss("requests to " + harness.Short(req.URL.Path))
 		}
 		r.proxy.ServeHTTP(w, req)
