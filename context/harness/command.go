@@ -2,6 +2,7 @@ package harness
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -23,7 +24,8 @@ type Command struct {
 	Stderr  io.Writer     // what the program says there, up to 1 MiB a start; nil: nowhere
 
 	p    *process
-	died int // times in a row
+	died int   // times in a row
+	last error // why it gave no answer then
 }
 
 // maxDeaths is how often in a row a program may die without an answer.
@@ -75,8 +77,8 @@ func (p *process) read(out io.Reader) {
 	s := bufio.NewScanner(out)
 	s.Buffer(make([]byte, 0, 64<<10), maxLine)
 	for s.Scan() {
-		if len(s.Bytes()) > 0 {
-			p.lines <- line{b: append([]byte(nil), s.Bytes()...)}
+		if b := bytes.TrimPrefix(s.Bytes(), []byte("\ufeff")); len(b) > 0 { // some runtimes begin an output with a mark
+			p.lines <- line{b: bytes.Clone(b)}
 		}
 	}
 	err := s.Err()
@@ -139,7 +141,7 @@ func (p *process) stop(grace time.Duration) string {
 // Run gives r to the program.
 func (c *Command) Run(ctx context.Context, r *Request) (*Answer, error) {
 	if c.died >= maxDeaths {
-		return nil, fmt.Errorf("%w: it ended %d times without an answer", ErrRunner, c.died)
+		return nil, fmt.Errorf("%w: %d times in a row it gave no answer, at last: %w", ErrRunner, c.died, c.last)
 	}
 	if c.p == nil {
 		p, err := start(c.Args, c.Env, c.Dir, c.Stderr)
@@ -178,6 +180,7 @@ func (c *Command) Run(ctx context.Context, r *Request) (*Answer, error) {
 	case errors.Is(err, io.EOF):
 		err = fmt.Errorf("the runner ended (%s)", how)
 	}
+	c.last = err
 	return nil, fmt.Errorf("harness: %s: %w", r.Task, err)
 }
 

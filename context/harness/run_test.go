@@ -56,6 +56,10 @@ func runner() {
 			fmt.Println(`{"id":"` + strings.Repeat("x", maxLine) + `"}`)
 		case "other id":
 			fmt.Println(`{"id":"nobody's"}`)
+		case "nothing":
+			fmt.Printf(`{"id":%q,"answer":"it is"}`+"\n", r.ID)
+		case "mark":
+			fmt.Printf("\ufeff"+`{"id":%q,"output":"it is"}`+"\r\n", r.ID)
 		case "noise":
 			fmt.Println(`Loading model...`)
 		case "fail":
@@ -162,6 +166,7 @@ func TestCommandFaults(t *testing.T) {
 		"hang":     {why: "testcase/bad: no answer within 300ms"},
 		"flood":    {why: "testcase/bad: a line of more than"},
 		"other id": {why: `testcase/bad: it answers id "nobody's"`},
+		"nothing":  {why: "testcase/bad: its answer has neither output"},
 		"noise":    {why: "testcase/bad: its line is no JSON"},
 		"fail":     {why: "the runner says that it failed", not: "4471"},
 	} {
@@ -182,6 +187,13 @@ func TestCommandFaults(t *testing.T) {
 				t.Errorf("%q", why)
 			}
 		})
+	}
+	if s, err := Run(t.Context(), &Plan{Tasks: []Task{text("testcase/mark", "mark", any)}, Sides: []Side{{Name: Target, Runner: command(t)}}}); err != nil || !s.Passed() {
+		t.Errorf("a mark before the answer: %v %v", err, s)
+	}
+	noise := text("testcase/bad", "noise", any)
+	if _, err := Run(t.Context(), &Plan{Tasks: []Task{noise, noise, noise, noise}, Sides: []Side{{Name: Target, Runner: command(t)}}}); !errors.Is(err, ErrRunner) || !strings.Contains(err.Error(), "its line is no JSON") {
+		t.Errorf("a runner that logs to its output: %v", err)
 	}
 	crash := text("testcase/bad", "crash", any)
 	_, err := Run(t.Context(), &Plan{Tasks: []Task{crash, crash, crash, crash}, Sides: []Side{{Name: Target, Runner: command(t)}}})

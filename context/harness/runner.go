@@ -62,11 +62,13 @@ const (
 func parseAnswer(line []byte, id string) (*Answer, error) {
 	var a Answer
 	if err := json.Unmarshal(line, &a); err != nil {
-		return nil, errors.New("its line is no JSON object of the protocol")
+		return nil, errors.New("its line is no JSON object of the protocol; logs go to standard error")
 	}
 	switch {
 	case a.ID != id:
 		return nil, fmt.Errorf("it answers id %q, want %q", Short(a.ID), Short(id))
+	case a.Output == nil && a.ToolCalls == nil && a.Error == "":
+		return nil, errors.New("its answer has neither output, tool_calls nor error")
 	case len(a.ToolCalls) > maxCalls:
 		return nil, fmt.Errorf("%d tool calls, at most %d", len(a.ToolCalls), maxCalls)
 	}
