@@ -15,11 +15,18 @@ type left struct{ place, why string }
 
 const outside = "it is outside of the suite, or of a form that is not known: put it into the file"
 
+const some = "promptfoo runs some of the tests alone; a case is made of each of them"
+
 // unread notes the settings that change what a model is asked, or what is judged, and that no case holds.
 func (b *builder) unread() {
 	for _, part := range []string{"evaluateOptions", "commandLineOptions"} {
 		m, _ := b.doc[part].(map[string]any)
 		b.repeat(part, m)
+		b.says(part, m, "filterRange", some)
+		if part == "commandLineOptions" {
+			b.says(part, m, "filterSample", some)
+			b.says(part, m, "vars", outside)
+		}
 	}
 	for _, part := range []string{"providers", "targets"} {
 		each(part, b.doc[part], func(at string, m map[string]any) {

@@ -11,8 +11,8 @@ import (
 // What changes a suite's outcome and is in none of its cases is named, wherever it stands.
 func TestUnread(t *testing.T) {
 	_, rep := export(t, write(t, `prompts: [{raw: "{{x}}", label: p, config: {tools: []}}]
-evaluateOptions: {repeat: 3, maxConcurrency: 2}
-commandLineOptions: {repeat: 1}
+evaluateOptions: {repeat: 3, maxConcurrency: 2, filterRange: "0:9", filterSample: 1}
+commandLineOptions: {repeat: 1, filterRange: "0:9", filterSample: 3, vars: more.csv, filterPattern: x}
 providers:
   - {id: echo, label: e, config: {temperature: 0}, transform: output.x, prompts: [p]}
   - openai:gpt: {transform: output.y, config: {temperature: 1}}
@@ -31,7 +31,8 @@ redteam: {purpose: x}
 	}
 	const runner, noPlace = "it changes answers before they are judged: have the runner do it", "a case has no place for it: have the runner ask so"
 	want := map[string]string{
-		"evaluateOptions.repeat": "run the cases with --runs 3", "prompts[0].config": noPlace, "providers[0].transform": runner,
+		"evaluateOptions.repeat": "run the cases with --runs 3", "evaluateOptions.filterRange": some, "commandLineOptions.filterRange": some, "commandLineOptions.filterSample": some,
+		"commandLineOptions.vars": outside, "prompts[0].config": noPlace, "providers[0].transform": runner,
 		"providers[0].prompts":              "this provider gets some of the prompts alone; a case is made of each of them",
 		"providers[1].openai:gpt.transform": runner, "defaultTest.options.repeat": "run the cases with --runs 2", "defaultTest.options.response_format": noPlace,
 		"tests[0].options.storeOutputAs": "later tests use its answer, and each case stands alone", "tests[1].providerOutput": "the answer is given: the case is run all the same",
