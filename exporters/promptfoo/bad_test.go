@@ -152,3 +152,13 @@ func FuzzEscape(f *testing.F) {
 		}
 	})
 }
+
+// A file that a secret was taken out of is refused with why, where it cannot be read any more.
+func TestRedacted(t *testing.T) {
+	suite := &pb.TestSuite{Meta: &pb.Meta{Key: suiteKey}, Definition: agentstate.Inline(mediaYAML, []byte("prompts: [hello]\nenv: {KEY: ********}\n"))}
+	suite.Meta.Native = []*pb.Native{{Type: "file", Body: &pb.Native_Row{Row: &pb.Row{Columns: []*pb.Column{{Name: "content", Value: &pb.Column_At{At: "#definition"}}}}}}}
+	rep, _ := apply(t, Open(filepath.Join(t.TempDir(), "new.yaml")), memstate.Whole(product, suite))
+	if len(rep.Refused) != 1 || !strings.Contains(rep.Refused[0].Why, "--secrets label") {
+		t.Errorf("%+v", rep)
+	}
+}

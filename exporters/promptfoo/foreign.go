@@ -174,7 +174,7 @@ func (w *writer) test(ctx context.Context, c *pb.TestCase) (t *madeTest, dropped
 	}
 	prompt, ok := promptOf(in)
 	if !ok {
-		return nil, 0, "what is sent is not known: it has variables alone, and they may hold what is expected", nil
+		return nil, 0, "what is sent is not known: it has variables, which may hold what is expected, or a template that its own tool fills", nil
 	}
 	t = &madeTest{Description: c.Name, Vars: map[string]string{"prompt": escape(prompt)}}
 	for _, e := range c.Expectations {
@@ -203,9 +203,7 @@ func promptOf(in []byte) (string, bool) {
 			return string(i.Messages), true
 		case i.Text != "":
 			return i.Text, true
-		case i.Template != "":
-			return i.Template, true
-		case i.Vars != nil:
+		case i.Template != "" || i.Vars != nil:
 			return "", false
 		}
 	}

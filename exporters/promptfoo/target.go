@@ -99,6 +99,9 @@ func (w *writer) file(ctx context.Context, r *pb.TestSuite) (replay.Receipt, err
 		return refused("its native is no file of promptfoo"), nil
 	}
 	if doc, err := parse(b); err != nil {
+		if bytes.Contains(b, []byte("****")) { // an asterisk begins an alias
+			return refused("its file is no YAML: it seems that a secret without quotes around it was taken out; export with --secrets label, or put quotes there"), nil
+		}
 		return refused("its file is no YAML"), nil
 	} else if _, err := understand(doc); err != nil {
 		return refused("its file is no suite"), nil
