@@ -79,7 +79,7 @@ func dueAt(checkpoint string, get func(key string) (agentstate.Record, error)) (
 		}
 		rec, err = get(ch.ValueKey)
 		v, _ := rec.(*pb.ChannelValue)
-		if sent = values.SentTo(v.GetSerializer(), v.GetValue().GetInline()); len(sent) == 0 {
+		if sent = values.SentTo(v.GetSerializer(), v.GetValue().GetInline()); sent == nil {
 			next = append(next, "")
 		}
 	}

@@ -146,7 +146,7 @@ func sendsToPostgres(c *pb.Checkpoint, parsed *values.Checkpoint, out []byte, lo
 	case parsed.PendingSends && labelOf(c, labelSends) != "": // JavaScript's, whose label says the same there
 		return out, losses, nil
 	case parsed.PendingSends:
-		why = "in PostgreSQL its sends are the writes of its parent, as the label there says"
+		why = "in PostgreSQL its sends are the writes of its parent, as the label there says; langgraph-checkpoint-postgres before 1.0.5 does not look there"
 	case labelOf(c, labelSettled) == "":
 		return out, losses, nil
 	case parsed.V < 3:

@@ -1,5 +1,7 @@
 package values
 
+import "slices"
+
 // Interrupt is one question of a paused task.
 type Interrupt struct {
 	ID      string   // what a resume names; empty in old shapes
@@ -81,11 +83,16 @@ func question(v val) ([]byte, []string) {
 	return render(v, 64<<10), opts
 }
 
-// SentTo are the nodes that a list of Sends starts, in its order; the node of one that is not understood is empty.
+// SentTo are the nodes that a list of Sends starts, in its order; the node of one that is not understood is empty. nil: it is no
+// list. JavaScript's library wrote two lists until 1.0: what it had seen, and what waits.
 func SentTo(serializer string, b []byte) (nodes []string) {
 	v, err := parse(serializer, b)
-	if err != nil {
+	if err != nil || v.kind() != kArray {
 		return nil
+	}
+	nodes = []string{}
+	if both := slices.Collect(v.items()); len(both) == 2 && both[0].kind() == kArray && both[1].kind() == kArray {
+		v = both[1]
 	}
 	for x := range v.items() {
 		node := x.str("node") // JavaScript's

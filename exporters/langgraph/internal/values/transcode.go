@@ -142,9 +142,13 @@ func (j *joiner) list(vs []TypedValue) ([]byte, error) {
 func (j *joiner) document(c val) []byte {
 	var fs []field
 	for f := range c.fields() {
-		if n, _ := f.key.text(); n != "channel_values" && (n != "pending_sends" || j.sends == nil) {
-			fs = append(fs, f)
+		switch n, _ := f.key.text(); {
+		case n == "channel_values" || n == "pending_sends" && j.sends != nil:
+			continue
+		case n == "pending_sends" && !sendsWait(f.value): // in PostgreSQL it may be a list of a name and bytes
+			f.value = val{b: []byte("[]")}
 		}
+		fs = append(fs, f)
 	}
 	if j.js {
 		var b bytes.Buffer
@@ -193,8 +197,9 @@ func (j *joiner) document(c val) []byte {
 }
 
 // SplitCheckpoint takes SQLite's one document apart: the checkpoint as PostgreSQL holds it, and
-// every channel value as a blob, which loses nothing that JSONB would. Sends that wait, which Python's
-// checkpoints below version 4 hold, are left out.
+// every channel value as a blob, which loses nothing that JSONB would. Sends that wait, which
+// checkpoints below version 4 hold, are left out: PostgreSQL has them in the writes of the parent, and Python's library since
+// 0.5 would take what stands in the document for them, as it is.
 func SplitCheckpoint(js bool, doc []byte) (checkpoint []byte, vs []TypedValue, losses []string, err error) {
 	tag := "msgpack"
 	if js {
@@ -227,7 +232,7 @@ func SplitCheckpoint(js bool, doc []byte) (checkpoint []byte, vs []TypedValue, l
 		out.Write(jsonString(name))
 		out.WriteByte(':')
 		b := full(f.value)
-		if !js && name == "pending_sends" { // PostgreSQL has them in the writes of the parent alone
+		if name == "pending_sends" {
 			b = []byte("[]")
 		} else if !js {
 			if err := plainJSON(f.value); err != nil {
