@@ -89,3 +89,36 @@ func topOf(t *testing.T, m *memstate.State, key string) (n int) {
 	}
 	return n
 }
+
+// TestEndsOfBranches: of branches that somebody may go on from, all but the one that counted furthest, or the newest of those, count on apart.
+func TestEndsOfBranches(t *testing.T) {
+	const end, after, mid, later = "1f1e6e7c-8e01-6ac0-8003-37dd2b08ba7f", "1f1e6e7c-8deb-6b30-8002-93bdb05d456b", "1f1e6e7c-8dd8-62b0-8001-9bac61eabb19", "1f1e6e7c-ffff-6b30-8003-000000000000"
+	copied := func(id, version string) string {
+		return `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, '` + id + `', '` + mid + `', type, CAST(replace(CAST(checkpoint AS TEXT), '"messages":5', '"messages":` + version + `') AS BLOB), metadata
+			FROM checkpoints WHERE checkpoint_id = '` + end + `'`
+	}
+	for name, c := range map[string]struct {
+		make []string
+		want []string
+	}{
+		"no branch":                   {[]string{}, nil},
+		"as far":                      {[]string{copied(later, "5")}, []string{end}},
+		"further":                     {[]string{copied(later, "9")}, []string{end}},
+		"three":                       {[]string{copied(later, "9"), copied("2"+later[1:], "5")}, []string{end, "2" + later[1:]}},
+		"its own end alone":           {[]string{copied(later, "9"), "DELETE FROM checkpoints WHERE checkpoint_id IN ('" + end + "', '" + after + "')"}, nil},
+		"one whose parent went along": {[]string{copied(later, "9"), "DELETE FROM checkpoints WHERE checkpoint_id = '" + mid + "'"}, []string{"1f1e6e7c-8dbf-6c10-8000-726ca01a206c", end}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := sample(t, "js.sqlite")
+			run(t, p, false, c.make...)
+			m, _ := drivertest.Export(t, SQLite(p))
+			var want []string
+			for _, id := range c.want {
+				want = append(want, agentstate.Key("checkpoint", "thread-interrupt", "", id))
+			}
+			if d := cmp.Diff(want, aheadOf(t, m)); d != "" {
+				t.Errorf("(-want +got):\n%s", d)
+			}
+		})
+	}
+}

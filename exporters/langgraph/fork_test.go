@@ -197,7 +197,7 @@ func TestBranchVersionsGoOn(t *testing.T) {
 		}
 		c := &pb.Checkpoint{Meta: &pb.Meta{Key: fmt.Sprint("checkpoint/t//", n), Labels: []*pb.Label{{Name: labelAhead, Value: "300"}}}}
 		moved := map[string]move{}
-		w.between(c, &values.Checkpoint{Channels: []values.Channel{{Name: channelStart, Version: version}}}, moved)
+		w.between(c, &values.Checkpoint{Channels: []values.Channel{{Name: channelStart, Version: version}}}, nil, moved)
 		if to := moved[channelStart].to; number(to) <= number(from) || number(to) >= float64(n+1) {
 			t.Fatalf("it counts apart at %s, and goes on from %s", to, from)
 		}

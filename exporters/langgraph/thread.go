@@ -33,21 +33,23 @@ type thread struct {
 	id     cell
 	name   string // id as it stands in keys
 
-	heads   map[string]string // newest checkpoint id by namespace
-	values  map[hash]hash     // (namespace, channel, version) → digest of the first bytes seen
-	others  map[hash]bool     // further bytes under a version that was seen
-	rows    map[hash]bool     // PostgreSQL: blob rows; true: with a value
-	valued  map[hash]bool     // (namespace, channel) that has a value somewhere
-	intro   map[hash]bool     // versions that a checkpoint has named
-	present map[hash]bool     // checkpoint ids that are there
-	next    map[hash]string   // checkpoint → the one node that runs next
-	sending map[hash]string   // (namespace, version) under which a row has Sends → the one node that they start
-	due     map[hash]bool     // PostgreSQL: rows of triggers by which a node is due
-	asked   map[string]bool   // interrupt ids that have a record
-	parents map[hash]hash     // checkpoint → its parent
-	holder  map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
-	delta   map[hash]bool     // (namespace, channel) that is rebuilt from writes
-	top     map[string]int64  // JavaScript: how far was counted, by namespace
+	heads    map[string]string // newest checkpoint id by namespace
+	values   map[hash]hash     // (namespace, channel, version) → digest of the first bytes seen
+	others   map[hash]bool     // further bytes under a version that was seen
+	rows     map[hash]bool     // PostgreSQL: blob rows; true: with a value
+	valued   map[hash]bool     // (namespace, channel) that has a value somewhere
+	intro    map[hash]bool     // versions that a checkpoint has named
+	present  map[hash]bool     // checkpoint ids that are there
+	next     map[hash]string   // checkpoint → the one node that runs next
+	sending  map[hash]string   // (namespace, version) under which a row has Sends → the one node that they start
+	due      map[hash]bool     // PostgreSQL: rows of triggers by which a node is due
+	asked    map[string]bool   // interrupt ids that have a record
+	parents  map[hash]hash     // checkpoint → its parent
+	holder   map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
+	delta    map[hash]bool     // (namespace, channel) that is rebuilt from writes
+	top      map[string]int64  // JavaScript: how far was counted, by namespace
+	behind   map[hash]bool     // ends of branches that another branch is ahead of
+	furthest map[string]int64  // how far branches counted, by namespace; absent: there are none
 
 	nodes    map[string]string  // task → the node that it runs, of tasks that are graphs
 	named    int                // bytes of keys of writes in the view of the thread
@@ -66,7 +68,7 @@ func beginThread(r *reading, id cell) *thread {
 		r: r, id: id, name: id.String(), heads: map[string]string{}, sealed: map[string]uint64{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
 		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
-		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{}, top: map[string]int64{},
+		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{}, top: map[string]int64{}, behind: map[hash]bool{}, furthest: map[string]int64{},
 	}
 }
 
@@ -82,6 +84,9 @@ func (t *thread) read(ctx context.Context, out giving) error {
 		}
 	}
 	if c := t.r.lay.t["checkpoints"]; c.readable() {
+		if err := t.branches(ctx, c); err != nil {
+			return err
+		}
 		if err := t.r.eng.scan(ctx, c, []cell{t.id}, nil, func(row []cell) (bool, error) { return false, t.checkpoint(ctx, c, row) }); err != nil {
 			return err
 		}
@@ -198,7 +203,7 @@ func (t *thread) checkpoint(ctx context.Context, c *table, row []cell) error {
 		if err := t.sends(ctx, d); err != nil {
 			return err
 		}
-		t.ahead(d)
+		t.ahead(d, id)
 		sentTo, sending = t.sendsWait(d)
 		pieces, err := t.channels(ctx, d)
 		if err != nil {

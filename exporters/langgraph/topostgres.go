@@ -189,7 +189,7 @@ func (w *writer) checkpointToPostgres(ctx context.Context, c *pb.Checkpoint) (cr
 	if out, losses, err = sendsToPostgres(c, parsed, out, losses); err != nil {
 		return crossed{}, err
 	}
-	w.between(c, parsed, moved)
+	w.between(c, parsed, deltaChannels(row["metadata"].b), moved)
 	extras, shown, err := w.emptyRows(ctx, c, row, parsed, moved)
 	if err != nil {
 		return crossed{}, err

@@ -81,7 +81,7 @@ func (s sealed) there(t *testing.T, to string) {
 	if to == "pg" {
 		target = postgres(t, "")
 	}
-	want, judge := done, []string{"chance", target.of(s.flavour), s.facts}
+	want, judge := done, []string{s.shape, target.of(s.flavour), s.facts}
 	if s.kind != to {
 		want = []int{0, 3}
 	}
