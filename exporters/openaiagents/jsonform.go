@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/internal/plainjson"
 )
 
 // jsonForm looks for what only run states and a list of items have. Where the first members do not
@@ -307,7 +308,7 @@ const deepest = 8
 // states are the run states in a document: it is one, or a program has put one or several into an object,
 // a list, a text or lines of its own. With an error they are those before it.
 func states(b []byte) (out []json.RawMessage, err error) {
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
+	d := json.NewDecoder(bytes.NewReader(plainjson.QuoteWords(bytes.TrimPrefix(b, bom))))
 	for {
 		var v json.RawMessage
 		if err := d.Decode(&v); err == io.EOF {
@@ -325,8 +326,10 @@ func statesIn(out []json.RawMessage, v json.RawMessage, depth int) []json.RawMes
 	}
 	switch v[0] {
 	case '"':
-		if s, ok := responses.Text(v); ok && json.Valid([]byte(s)) {
-			out = statesIn(out, bytes.TrimSpace([]byte(s)), depth+1)
+		if s, ok := responses.Text(v); ok {
+			if b := plainjson.QuoteWords([]byte(s)); json.Valid(b) {
+				out = statesIn(out, bytes.TrimSpace(b), depth+1)
+			}
 		}
 	case '[':
 		var list []json.RawMessage

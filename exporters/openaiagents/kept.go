@@ -15,6 +15,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/jsonvalue"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
+	"github.com/exitramp/exitramp/internal/plainjson"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -67,7 +68,7 @@ const mostLines = 1 << 10
 func keptIn(b []byte) (*keeping, error) {
 	k := &keeping{}
 	defer k.name()
-	d := json.NewDecoder(bytes.NewReader(bytes.TrimPrefix(b, bom)))
+	d := json.NewDecoder(bytes.NewReader(plainjson.QuoteWords(bytes.TrimPrefix(b, bom))))
 	for ; k.line < mostLines || k.any(); k.line++ {
 		k.value = nil
 		if err := d.Decode(&k.value); err == io.EOF {

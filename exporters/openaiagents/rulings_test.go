@@ -170,3 +170,15 @@ func TestRulingsDeep(t *testing.T) {
 		}
 	}
 }
+
+// TestRunStateOfPython: Python writes numbers that JSON has not.
+func TestRunStateOfPython(t *testing.T) {
+	d, err := readRunState([]byte(`{"$schemaVersion": "1.21", "context": {"context": {"budget": Infinity, "rest": -Infinity, "said": "NaN, \"NaN"}},
+		"current_step": {"data": {"interruptions": [{"raw_item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"x\": NaN}", "score": NaN}}]}}}`))
+	if err != nil || len(d.waiting) != 1 || d.waiting[0].call != "c" {
+		t.Errorf("%+v %v", d, err)
+	}
+	if _, err := readRunState([]byte(`{"context": {"budget": Infinite}}`)); err == nil {
+		t.Error("what is no number is taken for one")
+	}
+}

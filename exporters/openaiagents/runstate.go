@@ -12,6 +12,7 @@ import (
 	"github.com/exitramp/exitramp/context/agentstate"
 	"github.com/exitramp/exitramp/exporters/internal/responses"
 	"github.com/exitramp/exitramp/internal/lazyre"
+	"github.com/exitramp/exitramp/internal/plainjson"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -61,6 +62,7 @@ func readRunState(b []byte) (*runDoc, error) { return runStateAt(b, 0) }
 // runStateAt is the run state b, which lies in so many others.
 func runStateAt(b []byte, depth int) (*runDoc, error) {
 	var o responses.Object
+	b = plainjson.QuoteWords(b)
 	if err := json.Unmarshal(b, &o); err != nil {
 		return nil, fmt.Errorf("not JSON at byte %d", offset(err))
 	}

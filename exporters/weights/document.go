@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/exitramp/exitramp/context/agentstate"
+	"github.com/exitramp/exitramp/internal/plainjson"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
 )
 
@@ -54,7 +55,7 @@ func (r *reading) unreadGaps() error {
 }
 
 func decode(b []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(quoteWords(bytes.TrimPrefix(b, []byte("\ufeff")))))
+	d := json.NewDecoder(bytes.NewReader(plainjson.QuoteWords(bytes.TrimPrefix(b, []byte("\ufeff")))))
 	d.UseNumber()
 	if err := d.Decode(v); err != nil {
 		return err
@@ -63,39 +64,4 @@ func decode(b []byte, v any) error {
 		return errHeader // it goes on
 	}
 	return nil
-}
-
-// quoteWords is b with NaN, Infinity and -Infinity as texts: Python writes them, and JSON has no such numbers. They
-// stand in the configurations of real models, and in the log of a training that diverged.
-func quoteWords(b []byte) []byte {
-	if json.Valid(b) {
-		return b
-	}
-	var out []byte
-	for i := 0; i < len(b); {
-		n := 1
-		if b[i] == '"' {
-			for i+n < len(b) && b[i+n] != '"' {
-				if b[i+n] == '\\' {
-					n++
-				}
-				n++
-			}
-			n = min(n+1, len(b)-i)
-		} else if w := word(b[i:]); w != "" {
-			out, i = append(append(append(out, '"'), w...), '"'), i+len(w)
-			continue
-		}
-		out, i = append(out, b[i:i+n]...), i+n
-	}
-	return out
-}
-
-func word(b []byte) string {
-	for _, w := range []string{"NaN", "Infinity", "-Infinity"} {
-		if bytes.HasPrefix(b, []byte(w)) {
-			return w
-		}
-	}
-	return ""
 }

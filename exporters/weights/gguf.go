@@ -200,7 +200,7 @@ func (g *gguf) value(typ uint32, depth int) any {
 	return nil
 }
 
-// finite is f for JSON, which has no word for the others: they are the texts that quoteWords makes.
+// finite is f for JSON, which has no word for the others: they are the texts that plainjson.QuoteWords makes.
 func finite(f float64) any {
 	switch {
 	case math.IsNaN(f):

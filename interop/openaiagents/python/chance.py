@@ -12,7 +12,7 @@ SEEDS = range(*(int(x) for x in os.environ["CHANCE"].split(":")))
 NAMES = ["plain", "a/b %41:|c#?", "\u00fcn\u00ef \U0001f324", "\u2028", "'; drop table x; --", "t" * 1500, "..", "~", " ", "A|B:c", "e\u0301", "\u00e9", "a\x00b", "new\nline"]
 TABLES = [("agent_sessions", "agent_messages"), ("team_s", "team_m"), ("Team #1", "Team \u00fc"), ("select", "order"), ("sessions_1", "messages_1")]
 ITEMS = [{"role": "user", "content": ""}, {"role": "user", "content": []}, {"role": "user", "content": "lone \ud83d here"}, {"role": "user", "content": "nul \x00 \u0085 \ufeff", "extra": {"a": None}},
-         {"role": "assistant", "content": "x" * 70_000}, {"type": "unknown_future", "n": 2**53 + 1, "f": 1e308, "g": 1.50, "z": -0.0}, {"role": "tool", "content": 7}, {}, {"type": None, "role": None},
+         {"role": "assistant", "content": "x" * 70_000}, {"type": "unknown_future", "n": 2**53 + 1, "f": 1e308, "i": 1e400, "j": float("nan"), "g": 1.50, "z": -0.0}, {"role": "tool", "content": 7}, {}, {"type": None, "role": None},
          {"type": "function_call", "call_id": "", "name": "", "arguments": ""}, {"type": "function_call_output", "call_id": "nobody", "output": None}, {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "p"}]},
          {"role": "user", "content": [{"type": "input_text", "text": "see"}, {"type": "input_image", "image_url": "data:image/png;base64,iVBORw0KGgo=", "detail": "auto"}, {"type": "input_file", "file_id": "file-1"}]},
          {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "\u00e9"}, {"type": "compaction", "encrypted_content": "s"}, {"type": "item_reference", "id": "msg_0"}, {"id": 5, "type": "message", "role": "user", "content": {"a": 1}},
