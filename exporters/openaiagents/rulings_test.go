@@ -173,8 +173,15 @@ func TestRulingsDeep(t *testing.T) {
 
 // TestRunStateOfPython: Python writes numbers that JSON has not.
 func TestRunStateOfPython(t *testing.T) {
-	d, err := readRunState([]byte(`{"$schemaVersion": "1.21", "context": {"context": {"budget": Infinity, "rest": -Infinity, "said": "NaN, \"NaN"}},
-		"current_step": {"data": {"interruptions": [{"raw_item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"x\": NaN}", "score": NaN}}]}}}`))
+	doc := []byte(`{"$schemaVersion": "1.21", "current_agent": {"name": "desk"}, "context": {"context": {"budget": Infinity, "rest": -Infinity, "said": "NaN, \"NaN"}},
+		"current_step": {"data": {"interruptions": [{"raw_item": {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{\"x\": NaN}", "score": NaN}}]}}}`)
+	if all, err := states(doc); err != nil || len(all) != 1 {
+		t.Errorf("%d states, %v", len(all), err)
+	}
+	if _, err := keptIn(doc); err != nil {
+		t.Error(err)
+	}
+	d, err := readRunState(doc)
 	if err != nil || len(d.waiting) != 1 || d.waiting[0].call != "c" {
 		t.Errorf("%+v %v", d, err)
 	}
