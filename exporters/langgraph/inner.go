@@ -27,6 +27,10 @@ func (t *thread) inner(ctx context.Context, c *table, first map[string]int64) er
 	}
 	byNS := map[string]*view{root: t.views[0]}
 	for _, ns := range slices.Sorted(maps.Keys(t.heads)) { // the outer ones first
+		if ns != root && t.left(ns, meta[ns]) {
+			t.strand[hashOf(ns)] = true
+			continue
+		}
 		if ns == root || !t.alive(ns, meta[ns]) {
 			continue
 		}
@@ -81,15 +85,12 @@ func (t *thread) headMetadata(ctx context.Context, c *table, most int) (map[stri
 // namespace with task ids is one run of a graph: it is under way while each graph around it stands
 // at the checkpoint from which it was started. One without is a graph that remembers its runs.
 func (t *thread) alive(ns string, md values.Metadata) bool {
-	if !strings.Contains(ns, ":") {
-		return true
-	}
-	for _, p := range md.Parents {
-		if t.heads[p.Name] != p.Value {
-			return false
-		}
-	}
-	return len(md.Parents) > 0
+	return !strings.Contains(ns, ":") || len(md.Parents) > 0 && !t.left(ns, md)
+}
+
+// left tells whether a graph around the one with the namespace ns went on without it.
+func (t *thread) left(ns string, md values.Metadata) bool {
+	return strings.Contains(ns, ":") && slices.ContainsFunc(md.Parents, func(p values.KV) bool { return t.heads[p.Name] != p.Value })
 }
 
 // says tells whether v holds a message that the conversation around it does not.

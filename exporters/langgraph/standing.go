@@ -8,29 +8,45 @@ import (
 // head reads the newest checkpoint of a graph for its conversation: its state in a word, and its
 // messages.
 func (t *thread) head(ctx context.Context, v *view, c *table, row []cell) error {
-	s, err := t.standing(ctx, row[c.col("checkpoint_ns")], row[c.col("checkpoint_id")])
+	p, err := t.headValues(ctx, v, c, row)
+	if err != nil {
+		return err
+	}
+	s, err := t.standing(ctx, row[c.col("checkpoint_ns")], row[c.col("checkpoint_id")], p)
 	if err != nil {
 		return err
 	}
 	v.conv.Meta.ViewOfKeys = append(v.conv.Meta.ViewOfKeys, s.writes...)
-	next, understood, err := t.headValues(ctx, v, c, row)
-	if err != nil {
-		return err
-	}
 	switch {
+	case t.rootless(): // the runtime shows no state of it
 	case s.failed:
 		v.conv.Status = "failed"
 	case s.waiting:
 		v.conv.Status = "waiting"
 	case s.erred:
 		v.conv.Status = "failed"
-	case !understood:
-	case next:
+	case !p.next && !p.sure:
+	case p.next:
 		v.conv.Status = "unfinished"
 	default:
 		v.conv.Status = "finished"
 	}
 	return nil
+}
+
+// rootless tells whether the graph that all others run in has no checkpoint: a thread was deleted while one inside it still
+// wrote. Nobody can go on there, or answer.
+func (t *thread) rootless() bool {
+	_, ok := t.heads[""]
+	return !ok
+}
+
+// A prospect is what is due at a checkpoint, by what its channels hold.
+type prospect struct {
+	next  bool            // a node is due
+	sure  bool            // no node is due that only the program knows of
+	built bool            // the library's builders made the graph: it begins with their channel
+	by    map[string]bool // channels; true: a node is due by it, or may be
 }
 
 // standing is how the tasks of a checkpoint stand.
@@ -62,8 +78,8 @@ func called(path string) bool {
 // are of some 20,000 tasks. A target tries each of them: any may be the one that a rule keeps out.
 const mostNamed = 4 << 20
 
-// standing looks at the writes of a checkpoint.
-func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err error) {
+// standing looks at the writes of a checkpoint. What a task left there counts where the runtime would start it again.
+func (t *thread) standing(ctx context.Context, ns, id cell, p prospect) (s standing, err error) {
 	w := t.r.lay.writes()
 	if !w.readable() {
 		return s, nil
@@ -101,8 +117,12 @@ func (t *thread) standing(ctx context.Context, ns, id cell) (s standing, err err
 			s.writes = append(s.writes, key)
 		}
 	}
+	g := &group{ns: ns.String(), id: id.String()}
 	if err == nil {
-		err = t.spare(ctx, &group{ns: ns.String(), id: id.String()}, tasks)
+		err = t.stranded(ctx, g, p, tasks)
+	}
+	if err == nil {
+		err = t.spare(ctx, g, tasks)
 	}
 	for _, d := range tasks {
 		handles[nodeOf(d.path)] = handles[nodeOf(d.path)] || d.asks && !d.failed && strings.HasSuffix(d.path, handler)

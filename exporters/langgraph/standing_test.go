@@ -15,7 +15,7 @@ import (
 // handler did.
 func TestHandlerAsks(t *testing.T) {
 	const in = `INSERT INTO writes SELECT thread_id, checkpoint_ns, max(checkpoint_id), `
-	const at = ` FROM checkpoints WHERE thread_id = 't-done' AND checkpoint_ns = ''`
+	const at = ` FROM checkpoints WHERE thread_id = 't-interrupt' AND checkpoint_ns = ''`
 	row := func(task, path, rest string) string {
 		return in + "'" + task + "', '" + path + "', " + rest + ", 'msgpack', x'c0'" + at
 	}
@@ -35,9 +35,9 @@ func TestHandlerAsks(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			src := withPath(t)
-			change(t, src, strings.Join(c.writes, ";"))
+			change(t, src, "DELETE FROM writes WHERE thread_id = 't-interrupt';"+strings.Join(c.writes, ";"))
 			m, _ := drivertest.Export(t, src)
-			if got := get[*pb.Conversation](t, m, "conversation/t-done").Status; got != c.want {
+			if got := get[*pb.Conversation](t, m, "conversation/t-interrupt").Status; got != c.want {
 				t.Errorf("%q, want %q", got, c.want)
 			}
 		})

@@ -18,6 +18,7 @@ import (
 // runs are the nodes that may run at a checkpoint.
 type runs struct {
 	nodes map[string]string // by the id of the task
+	by    map[string]string // the channel that starts a task, of those that one starts
 	flow  string            // what calls all tasks there, of the functional API; empty: it is a graph, or not known
 	all   bool              // nodes has all that the thread knows and that may run unless another task calls it
 	known bool              // all, and no function begins there, which might be one that the thread does not know
@@ -39,7 +40,7 @@ func (t *thread) runsIt(ctx context.Context, g *group, task string) (string, err
 
 // runsAt are the nodes that may run at the checkpoint of g; never nil.
 func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
-	out := &runs{nodes: map[string]string{}}
+	out := &runs{nodes: map[string]string{}, by: map[string]string{}}
 	c := t.r.lay.t["checkpoints"]
 	if !c.readable() {
 		return out, nil
@@ -66,13 +67,16 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 			return true, nil
 		}
 		taskID := taskIDs(cp.ID, g.ns, *md.Step+1)
-		id := func(node, how string, by any) { out.nodes[taskID(node, how, by)] = node }
 		for i, node := range sent {
-			id(node, "__pregel_push", strconv.Itoa(i))
+			out.nodes[taskID(node, "__pregel_push", strconv.Itoa(i))] = node
+		}
+		pull := func(node, channel string) {
+			id := taskID(node, "__pregel_pull", []string{channel})
+			out.nodes[id], out.by[id] = node, channel
 		}
 		for _, ch := range cp.Channels {
 			if node := values.NodeOf(ch.Name, cp.V); node != "" {
-				id(node, "__pregel_pull", []string{ch.Name})
+				pull(node, ch.Name)
 			}
 		}
 		var flows []string
@@ -80,7 +84,7 @@ func (t *thread) runsAt(ctx context.Context, g *group) (*runs, error) {
 			if node == channelInterrupt { // what had been seen when somebody was asked
 				continue
 			}
-			if id(node, "__pregel_pull", []string{channel}); channel == channelStart { // of a graph the node has that name, too
+			if pull(node, channel); channel == channelStart { // of a graph the node has that name, too
 				flows = append(flows, node)
 			}
 		}

@@ -44,6 +44,7 @@ type thread struct {
 	sending  map[hash]string   // (namespace, version) under which a row has Sends → the one node that they start
 	due      map[hash]bool     // PostgreSQL: rows of triggers by which a node is due
 	asked    map[string]bool   // interrupt ids that have a record
+	strand   map[hash]bool     // (namespace, task) that the runtime does not start again at the newest checkpoint; (namespace): none in it
 	parents  map[hash]hash     // checkpoint → its parent
 	holder   map[hash]hash     // (namespace, channel, version) → checkpoint that held it first
 	delta    map[hash]bool     // (namespace, channel) that is rebuilt from writes
@@ -67,7 +68,7 @@ func beginThread(r *reading, id cell) *thread {
 	return &thread{
 		r: r, id: id, name: id.String(), heads: map[string]string{}, sealed: map[string]uint64{},
 		values: map[hash]hash{}, others: map[hash]bool{}, rows: map[hash]bool{}, valued: map[hash]bool{},
-		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, delta: map[hash]bool{},
+		intro: map[hash]bool{}, present: map[hash]bool{}, next: map[hash]string{}, sending: map[hash]string{}, due: map[hash]bool{}, asked: map[string]bool{}, strand: map[hash]bool{}, delta: map[hash]bool{},
 		parents: map[hash]hash{}, holder: map[hash]hash{}, nodes: map[string]string{}, top: map[string]int64{}, behind: map[hash]bool{}, furthest: map[string]int64{},
 	}
 }

@@ -139,15 +139,15 @@ func (t *thread) remnant(ctx context.Context, v *view) error {
 // maxView is the size of a value above which no view is made of it.
 const maxView = 64 << 20
 
-// headValues reads the messages of the head checkpoint, and whether a node is due to run.
-func (t *thread) headValues(ctx context.Context, v *view, tab *table, row []cell) (next, understood bool, err error) {
+// headValues reads the messages of the head checkpoint, and what is due to run.
+func (t *thread) headValues(ctx context.Context, v *view, tab *table, row []cell) (p prospect, err error) {
 	doc, ser, err := t.doc(ctx, tab, row)
 	if err != nil || doc == nil {
-		return false, false, err
+		return p, err
 	}
 	cp, err := values.ParseCheckpoint(ser, doc)
 	if err != nil || !tiles(cp, len(doc)) {
-		return false, false, nil
+		return p, nil
 	}
 	v.conv.Meta.UpdatedUnixNano = parseTime(cp.TS)
 	ns := row[tab.col("checkpoint_ns")]
@@ -159,47 +159,49 @@ func (t *thread) headValues(ctx context.Context, v *view, tab *table, row []cell
 		h.spans[s.Name] = s
 	}
 	if err := h.look(ctx); err != nil {
-		return false, false, err
+		return prospect{}, err
 	}
 	inDoc := t.r.lay.lang == python && t.r.lay.engine == "sqlite"
-	if next = cp.PendingSends; cp.V < 4 && !next && !inDoc { // its sends are in the parent's writes
+	if p.next = cp.PendingSends; cp.V < 4 && !p.next && !inDoc { // its sends are in the parent's writes
 		if parent := row[tab.col("parent_checkpoint_id")]; !parent.isNull() {
-			if next, err = t.wrote(ctx, ns.String(), "__pregel_tasks", &parent); err != nil {
-				return false, false, err
+			if p.next, err = t.wrote(ctx, ns.String(), "__pregel_tasks", &parent); err != nil {
+				return prospect{}, err
 			}
 		}
 	}
 	var c chats
-	unsure := values.OwnChannels(ser, doc, cp.V)
+	p.by, p.sure = map[string]bool{}, !values.OwnChannels(ser, doc, cp.V)
 	for _, ch := range cp.Channels {
-		due, asks, err := h.due(ctx, ch, cp.V)
+		due, unsure, err := h.due(ctx, ch, cp.V)
 		if err != nil {
-			return false, false, err
+			return prospect{}, err
 		}
-		next, unsure = next || due, unsure || asks
-		if ch.Name == "__pregel_tasks" && !next {
+		p.built = p.built || ch.Name == channelStart
+		p.by[ch.Name] = due || unsure
+		p.next, p.sure = p.next || due, p.sure && !unsure
+		if ch.Name == "__pregel_tasks" && !p.next {
 			b, tag, err := h.value(ctx, ch, false)
 			if err != nil {
-				return false, false, err
+				return prospect{}, err
 			}
-			next = values.Holds(tag, b)
+			p.next = values.Holds(tag, b)
 		}
 		if err := c.look(ctx, h, ch, cp.V); err != nil {
-			return false, false, err
+			return prospect{}, err
 		}
 	}
 	if c.keep(t, v, ns.String()) {
-		return next, next || !unsure, nil
+		return p, nil
 	}
 	for _, ch := range cp.Channels {
 		if h.has(ch) || ephemeral(ch.Name) || len(v.messages) > 0 {
 			continue
 		}
 		if err := t.replay(ctx, v, ns, row[tab.col("checkpoint_id")].String(), ch.Name); err != nil {
-			return false, false, err
+			return prospect{}, err
 		}
 	}
-	return next, next || !unsure, nil
+	return p, nil
 }
 
 // heads finds the values of the head checkpoint.

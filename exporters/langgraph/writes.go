@@ -224,7 +224,7 @@ func nodeOf(path string) string {
 }
 
 // status tells whether an interrupt still waits. It is over when the graph went on to another
-// checkpoint; an answer that the task has not finished with is not consumed.
+// checkpoint, or cannot go on from this one; an answer that the task has not finished with is not consumed.
 func (t *thread) status(g *group, a *asking, i *pb.Interrupt) {
 	k, all := g.task(a.task), g.tasks[noTask]
 	if k.answer != nil {
@@ -234,7 +234,7 @@ func (t *thread) status(g *group, a *asking, i *pb.Interrupt) {
 	}
 	answered := k.resumed || all != nil && all.resumed
 	switch {
-	case t.heads[g.ns] != g.id:
+	case t.heads[g.ns] != g.id || t.rootless() || t.strand[hashOf(g.ns)] || t.strand[hashOf(g.ns, a.task)]:
 		i.Status = pb.Interrupt_STATUS_CLOSED
 	case k.wrote:
 		i.Status = pb.Interrupt_STATUS_ANSWERED
