@@ -28,17 +28,31 @@ def place(config):
 
 def stands(b, seed):
     """What 'list' may say, by one of the programs that the thread is of; nothing where one cannot be asked. The library leaves the error of a task
-    that ran again and asks."""
-    out = []
+    that ran again and asks. It does not show what handles an error, but starts it again, and not what failed: where that asks, the thread waits."""
+    out, config = [], {"configurable": {"thread_id": chance.thread_of(seed)}}
     for p in [seed] + [f"{seed} other"] * (seed in chance.MIXED):
         try:
-            s = chance.program(p, b.saver, b.store).get_state({"configurable": {"thread_id": chance.thread_of(seed)}}, subgraphs=True)
+            s = chance.program(p, b.saver, b.store).get_state(config, subgraphs=True)
         except Exception:
             return []
         failed, asks = any(t.error for t in s.tasks), any(t.interrupts for t in s.tasks)
         again = any(t.error and t.interrupts for t in s.tasks)
+        hidden = {i.id for _, channel, asked in b.saver.get_tuple(config).pending_writes or [] if channel == "__interrupt__" for i in asked} - {i.id for i in s.interrupts} if failed else set()
+        if hidden and on_a_copy(b, [p], lambda c, p: asked_again(c, p, config)).popitem()[1] & hidden:
+            out += ["waiting"]
+            continue
         out += ["failed"] * failed + ["waiting"] * (asks and (again or not failed)) or ["unfinished" if s.tasks else "finished"]   # next leaves out tasks whose results are not taken in yet
     return out
+
+
+def asked_again(b, p, config):
+    """What somebody is asked who goes on while all that failed would fail again; nothing where it does."""
+    chance.BROKEN["now"] = True
+    try:
+        out = chance.program(p, b.saver, b.store).invoke(None, config)
+    except Exception:
+        return set()
+    return {i.id for i in out.get("__interrupt__", [])} if isinstance(out, dict) else set()
 
 
 def tells(b, seed):
@@ -63,7 +77,7 @@ def tells(b, seed):
     return {x: {name: v[x] for name, v in told} for x in ("same", "cross")}
 
 
-def on_a_copy(b, seeds):
+def on_a_copy(b, seeds, tells=tells):
     b.close()   # PostgreSQL copies what nobody has open
     with scratch_copy(b.url) as url:
         c = type(b)(url, chance)
