@@ -91,14 +91,27 @@ func parse(raw []byte) (*Statement, error) {
 		return nil, errors.New("predicate.notTested is null: a drill says what it did not test, or []")
 	case len(st.Subject) == 0:
 		return nil, errors.New("no subject")
-	case !about(st.Subject, st.Predicate.Archive.ManifestSHA256) && (st.Predicate.Archive.ManifestSHA256 != "" || st.Predicate.Drill.Stopped == nil):
+	case !about(st.Subject, SubjectManifest, st.Predicate.Archive.ManifestSHA256) && (st.Predicate.Archive.ManifestSHA256 != "" || st.Predicate.Drill.Stopped == nil):
 		return nil, errors.New("the archive's manifest.json is none of the subjects")
-	case st.Predicate.Target.StateDigest.SHA256 != "" && !about(st.Subject, st.Predicate.Target.StateDigest.SHA256):
+	case st.Predicate.Target.StateDigest.SHA256 != "" && !about(st.Subject, SubjectState, st.Predicate.Target.StateDigest.SHA256):
 		return nil, errors.New("what was read back is none of the subjects")
+	}
+	// Other tools check a file by the subjects, and take either of two of one name.
+	named := map[string]Digest{}
+	for _, s := range st.Subject {
+		if _, ok := named[s.Name]; ok {
+			return nil, fmt.Errorf("subject %.100q twice", s.Name)
+		}
+		named[s.Name] = s.Digest
+	}
+	for _, a := range st.Predicate.Artifacts {
+		if d, ok := named[a.Name]; !ok || d != a.Digest {
+			return nil, fmt.Errorf("file %.100q of the pack is none of the subjects, or another one there", a.Name)
+		}
 	}
 	for _, c := range st.Predicate.Checks {
 		for _, e := range c.Evidence {
-			if i := slices.IndexFunc(st.Subject, func(s Subject) bool { return s.Name == e.Name }); i >= 0 && st.Subject[i].Digest != e.Digest {
+			if d, ok := named[e.Name]; ok && d != e.Digest {
 				return nil, fmt.Errorf("%.40q is shown by another %.100q than the subject", c.ID, e.Name)
 			}
 		}
@@ -115,13 +128,8 @@ func (s *Subject) same(o Subject) bool {
 }
 
 // about tells whether what the predicate speaks of is what the statement is about.
-func about(subjects []Subject, sha256 string) bool {
-	for _, s := range subjects {
-		if s.Digest.SHA256 == sha256 {
-			return true
-		}
-	}
-	return false
+func about(subjects []Subject, name, sha256 string) bool {
+	return slices.ContainsFunc(subjects, func(s Subject) bool { return s.Name == name && s.Digest.SHA256 == sha256 })
 }
 
 // scanner walks JSON beside the type that it will be decoded into.

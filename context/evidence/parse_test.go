@@ -68,6 +68,9 @@ func TestParseStatement(t *testing.T) {
 		{"another predicate", edit(PredicateType, "https://example.org/x"), ErrStatement, "predicateType"},
 		{"no subject", edit(`"subject":[{`, `"subject":[],"s":[{`), ErrStatement, "no subject"},
 		{"about another archive", edit(`"sha256":"ab`, `"sha256":"ac`), ErrStatement, "none of the subjects"},
+		{"about the archive by another name", edit(`"subject":[{"name":"manifest.json"`, `"subject":[{"name":"other.json"`), ErrStatement, "none of the subjects"},
+		{"about two archives", edit(`"subject":[`, `"subject":[{"name":"manifest.json","digest":{"sha256":"`+strings.Repeat("cd", 32)+`"}},`), ErrStatement, `subject "manifest.json" twice`},
+		{"a file that is no subject", edit(`"notTested":[`, `"artifacts":[{"name":"report.html","digest":{"sha256":"00"}}],"notTested":[`), ErrStatement, `file "report.html" of the pack`},
 		{"about another state of the target", edit(`"target":{`, `"target":{"stateDigest":{"sha256":"`+strings.Repeat("cd", 32)+`"},`), ErrStatement, "what was read back is none"},
 		{"about the state of the target", func() []byte {
 			sum := strings.Repeat("cd", 32)
