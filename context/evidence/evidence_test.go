@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/exitramp/exitramp/context/agentstate"
 	pb "github.com/exitramp/exitramp/proto/exitramp/v1"
@@ -78,6 +79,18 @@ func TestJudge(t *testing.T) {
 		{"a known answer is lost", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: new(uint64(1))} }, VerdictFail, "1 of 2 known answers"},
 		{"nobody looked for a known answer", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2} }, VerdictPartial, "nobody looked for 2 known answers"},
 		{"known answers are found", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 2, Recovered: new(uint64(2))} }, VerdictPass, ""},
+		{"more known answers found than planted", func(p *Predicate) { p.Kinds[0].Canaries = Canaries{Planted: 1, Recovered: new(uint64(2))} }, VerdictInvalid, "1 known answers planted, and 2 found"},
+		{"ended before it began", func(p *Predicate) { p.Drill.StartedAt = time.Unix(9, 0) }, VerdictInvalid, "before it began"},
+		{"a recovery time below 0", func(p *Predicate) { p.Timing.RTOSeconds = -1 }, VerdictInvalid, "recovery time of -1 s"},
+		{"a phase below 0", func(p *Predicate) { p.Timing.Phases = []Phase{{Name: "verify", Seconds: -2}} }, VerdictInvalid, "verify took -2 s"},
+		{"recovery time passed, and too long", func(p *Predicate) { p.Timing.RTOSeconds, p.Targets.RTOSeconds = 20, 10 }, VerdictInvalid, "AC-42 says pass, and recovery took 20 s of 10 s"},
+		{"recovery point passed, and too old", func(p *Predicate) {
+			p.Timing.RPOSeconds, p.Targets.RPOSeconds = map[string]uint64{"memory": 9, "message": 2}, map[string]uint64{"message": 2, "*": 8}
+		}, VerdictInvalid, "the recovery point of memory is 9 s of 8 s"},
+		{"recovery failed, as its time says", func(p *Predicate) {
+			p.answer("AC-42", Fail)
+			p.Timing.RTOSeconds, p.Targets.RTOSeconds = 20, 10
+		}, VerdictFail, "AC-42"},
 		{"failed", func(p *Predicate) { p.answer("AC-33", Fail) }, VerdictFail, "AC-33"},
 		{"failed, and not tested after", func(p *Predicate) { p.answer("AC-33", Fail); p.answer("AC-38", Untold) }, VerdictFail, "AC-33"},
 		{"a control accepted", func(p *Predicate) { p.NegativeControls[0].Observed = "" }, VerdictFail, "flipped byte"},

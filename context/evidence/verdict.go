@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/bits"
 	"slices"
@@ -208,6 +209,7 @@ func (p *Predicate) broken() []string {
 			why = append(why, "no kind of record is named")
 		}
 	}
+	why = append(why, p.impossible()...)
 	seen := map[string]bool{}
 	for _, c := range p.Checks {
 		if seen[c.ID] {
@@ -225,6 +227,9 @@ func (p *Predicate) broken() []string {
 		if written := sum(k.Imported, k.Quarantined, k.Refused, k.Conflicts, k.Skipped); p.Target.Product != "" && p.Drill.Stopped == nil && written != k.Archived {
 			why = append(why, fmt.Sprintf("%s: %d archived, and %d accounted for", k.Kind, k.Archived, written))
 		}
+		if c := &k.Canaries; c.Recovered != nil && *c.Recovered > c.Planted {
+			why = append(why, fmt.Sprintf("%s: %d known answers planted, and %d found", k.Kind, c.Planted, *c.Recovered))
+		}
 		if back := sum(k.Matched, k.Announced, k.Differ, k.Missing); back != k.Imported {
 			why = append(why, fmt.Sprintf("%s: %d imported, and %d read back or missing", k.Kind, k.Imported, back))
 		}
@@ -235,6 +240,38 @@ func (p *Predicate) broken() []string {
 		}
 	}
 	return append(why, p.Identity.broken(p.Kinds)...)
+}
+
+// impossible says what no clock shows, and which answer the numbers beside it deny.
+func (p *Predicate) impossible() []string {
+	var why []string
+	if p.Drill.EndedAt.Before(p.Drill.StartedAt) {
+		why = append(why, "it ended before it began")
+	}
+	if p.Timing.RTOSeconds < 0 {
+		why = append(why, fmt.Sprintf("a recovery time of %g s", p.Timing.RTOSeconds))
+	}
+	for _, ph := range p.Timing.Phases {
+		if ph.Seconds < 0 {
+			why = append(why, fmt.Sprintf("%s took %g s", ph.Name, ph.Seconds))
+		}
+	}
+	if c := p.check("AC-42"); c.Result == Pass || c.Result == Warn {
+		if rto, most := p.Timing.RTOSeconds, p.Targets.RTOSeconds; most > 0 && rto > float64(most) {
+			why = append(why, fmt.Sprintf("AC-42 says %s, and recovery took %g s of %d s", c.Result, rto, most))
+		}
+		for _, kind := range slices.Sorted(maps.Keys(p.Timing.RPOSeconds)) {
+			rpo := p.Timing.RPOSeconds[kind]
+			most, ok := p.Targets.RPOSeconds[kind]
+			if !ok {
+				most, ok = p.Targets.RPOSeconds["*"]
+			}
+			if ok && rpo > most {
+				why = append(why, fmt.Sprintf("AC-42 says %s, and the recovery point of %s is %d s of %d s", c.Result, kind, rpo, most))
+			}
+		}
+	}
+	return why
 }
 
 // sum adds up and stops at the largest number, so that no count can be made to fit by an overflow.
