@@ -23,7 +23,8 @@ func (a *app) drillsCmd() *cobra.Command {
 --period it counts the drills of a year or a quarter, and the quarters that have one that passed.
 
 Exit code 5: a line was changed, taken out or put in. Nothing in the file binds its last line: one that was
-changed or cut off shows in the statement of the drill after it, and in its own (exitramp report).`,
+changed or cut off shows in the statement of the drill after it, and in its own: exitramp report PACK --ledger LEDGER
+holds one against the other.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error { return a.drills(args[0], period, asJSON) },
 	}
@@ -48,18 +49,32 @@ func quarterOf(t time.Time) string {
 	return strconv.Itoa(t.Year()) + "Q" + strconv.Itoa((int(t.Month())+2)/3)
 }
 
-func (a *app) drills(path, period string, asJSON bool) error {
+// readDrills reads a ledger of drills; torn is a last line that stops in its middle.
+func readDrills(path string) (all []drill.Entry, torn int, err error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return absent(err, "the ledger of drills is the file that ledger: of their plan names")
+		return nil, 0, absent(err, "the ledger of drills is the file that ledger: of their plan names")
 	}
 	defer f.Close()
-	all, torn, err := drill.ReadLedger(f)
-	if err != nil && !errors.Is(err, drill.ErrLedger) {
-		return fmt.Errorf("%s: %w", path, err)
+	if all, torn, err = drill.ReadLedger(f); err != nil {
+		return nil, 0, changedLedger(path, err)
 	}
+	return all, torn, nil
+}
+
+// changedLedger gives a ledger that is not as it was written its exit code.
+func changedLedger(path string, err error) error {
+	err = fmt.Errorf("%s: %w", path, err)
+	if !errors.Is(err, drill.ErrLedger) {
+		return err
+	}
+	return &exitError{code: exitRefused, err: err, hint: "keep the file as it is: a copy from before shows what was changed"}
+}
+
+func (a *app) drills(path, period string, asJSON bool) error {
+	all, torn, err := readDrills(path)
 	if err != nil {
-		return &exitError{code: exitRefused, err: fmt.Errorf("%s: %w", path, err), hint: "keep the file as it is: a copy from before shows what was changed"}
+		return err
 	}
 	var want []string
 	if period != "" {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -10,9 +11,11 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/exitramp/exitramp/context/drill"
 	"github.com/exitramp/exitramp/context/evidence"
 	"github.com/exitramp/exitramp/context/evidence/report"
 	"github.com/exitramp/exitramp/format"
@@ -22,9 +25,10 @@ import (
 const maxEvidence = 256 << 20
 
 type reportFlags struct {
-	trust trustFlags
-	out   string
-	json  bool
+	trust  trustFlags
+	ledger string // of drills
+	out    string
+	json   bool
 }
 
 func (a *app) reportCmd() *cobra.Command {
@@ -37,6 +41,7 @@ checks the signature. Exit code 5 where verdict, digest or signature disagree. W
 written.
 
   report PACK --trust acme.pub         check it
+  report PACK --ledger drills.jsonl    and that the ledger of drills has it, with these numbers
   report PACK -o DIR                   and take its files out
   report STATEMENT -o report.html      make the report anew, one file for any browser
   report STATEMENT -o DIR              and JUnit XML, CSV and OSCAL
@@ -49,6 +54,7 @@ A pack can be checked without exitramp; VERIFY.md in it says how.`,
 	c.Flags().IntVar(&f.trust.threshold, "threshold", 1, "by how many different keys of the trust file it has to be signed")
 	c.Flags().StringArrayVar(&f.trust.bundles, "bundle", nil, "further signature `FILE` of the same statement; may be given again")
 	c.Flags().StringArrayVar(&f.trust.tsa, "tsa-cert", nil, "certificate `FILE` of a time stamp authority: signatures need a time stamp by it (RFC 3161); may be given again")
+	c.Flags().StringVar(&f.ledger, "ledger", "", "ledger `FILE` of drills, of which this one has to be an entry, as its statement says")
 	c.Flags().StringVarP(&f.out, "output", "o", "", "`FILE.html` for the report, or a folder for it and what goes with it")
 	c.Flags().BoolVar(&f.json, "json", false, "the outcome as JSON")
 	return c
@@ -61,6 +67,7 @@ type given struct {
 	bundle    []byte // nil: not signed
 	signed    []format.TrustedKey
 	files     string // what became of their digests
+	ledger    string // where the drill stands in it; empty: not asked
 	signature string
 }
 
@@ -82,6 +89,11 @@ func (a *app) evidenceReport(path string, f *reportFlags) error {
 	files, err := g.checkFiles(st)
 	if err != nil {
 		return refusedEvidence(path, err)
+	}
+	if f.ledger != "" {
+		if err := g.checkLedger(f.ledger, st); err != nil {
+			return err
+		}
 	}
 	written, err := writeReport(f.out, st, g, files)
 	if err != nil {
@@ -234,6 +246,20 @@ func (g *given) checkFiles(st *evidence.Statement) ([]report.File, error) {
 	return files, nil
 }
 
+// checkLedger finds the drill in a ledger.
+func (g *given) checkLedger(path string, st *evidence.Statement) error {
+	all, _, err := readDrills(path)
+	if err != nil {
+		return err
+	}
+	e, err := drill.Find(all, st, g.statement)
+	if err != nil {
+		return changedLedger(path, err)
+	}
+	g.ledger = fmt.Sprintf("entry %d of %d, as the statement says", e.N, len(all))
+	return nil
+}
+
 // writeReport writes files to a folder, or the report alone to a file, and returns their names.
 func writeReport(out string, st *evidence.Statement, g *given, files []report.File) ([]string, error) {
 	if out == "" {
@@ -291,6 +317,14 @@ func untested(p *evidence.Predicate) (open []string, asked int) {
 	return open, asked
 }
 
+// ahead says so where a drill ended later than now; clocks may differ by an hour.
+func ahead(ended time.Time) string {
+	if time.Until(ended) > time.Hour {
+		return ": IN THE FUTURE, by the clock of this machine"
+	}
+	return ""
+}
+
 func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, asJSON bool) error {
 	gates := evidence.DefaultGates()
 	p := st.Predicate
@@ -300,7 +334,7 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 	if asJSON {
 		return a.printJSON(map[string]any{
 			"verdict": j.Verdict, "word": p.Word(gates), "level": p.Drill.Level, "mode": p.Drill.Mode, "gates": j.Gates, "gates_held": j.Held, "held": j.Held, "reasons": j.Reasons, "exercise": p.Drill.Exercise,
-			"manifest_sha256": p.Archive.ManifestSHA256, "signature": g.signature, "signed_by": signedByJSON(g.signed), "files": g.files, "not_tested": open, "written": written,
+			"manifest_sha256": p.Archive.ManifestSHA256, "signature": g.signature, "signed_by": signedByJSON(g.signed), "files": g.files, "ledger": g.ledger, "not_tested": open, "written": written,
 		})
 	}
 	if p.Drill.Exercise {
@@ -318,7 +352,11 @@ func (a *app) printEvidence(st *evidence.Statement, g *given, written []string, 
 	if d := p.Tool.ConfigDigest; d.SHA256 != "" && d != evidence.Config(p.Drill.PlanDigest) {
 		by = ", by other gates, statements or controls than the drill had"
 	}
+	fmt.Fprintf(a.stdout, "DRILL         %s, %s, began %s%s\n", clean(cmp.Or(p.Drill.Name, p.Drill.ID)), clean(string(p.Drill.Mode)), p.Drill.StartedAt.UTC().Format(time.DateOnly), ahead(p.Drill.EndedAt))
 	fmt.Fprintf(a.stdout, "VERDICT       as the checks say, computed anew%s\nSIGNATURE     %s\nFILES         %s\n", by, clean(g.signature), g.files)
+	if g.ledger != "" {
+		fmt.Fprintf(a.stdout, "LEDGER        %s\n", g.ledger)
+	}
 	fmt.Fprintf(a.stdout, "NOT TESTED    %d of %d statements\n", len(open), asked)
 	if sum := p.Archive.ManifestSHA256; sum != "" {
 		fmt.Fprintf(a.stdout, "ARCHIVE       manifest.json sha256 %s\n", clean(sum))
