@@ -119,6 +119,7 @@ func (a *app) drills(path, period string, asJSON bool) error {
 		fmt.Fprintln(a.stdout, drillLine(e, before[as]))
 		before[as] = e
 	}
+	last := ""
 	sum := fmt.Sprintf("%s, %d passed", plural(len(entries), "drill", "drills"), passed)
 	if want != nil {
 		sum += fmt.Sprintf(" in %s · a drill that passed in %d of %d quarters", period, len(quarter), len(want))
@@ -127,8 +128,9 @@ func (a *app) drills(path, period string, asJSON bool) error {
 		sum += " · the ledger is empty, so there is no chain"
 	} else {
 		sum += fmt.Sprintf(" · the chain of %s holds", plural(len(all), "entry", "entries"))
+		last = fmt.Sprintf("no line after it binds entry %d: hold it against its evidence (exitramp report PACK --ledger LEDGER)\n", len(all)-1)
 	}
-	fmt.Fprintln(a.stdout, sum)
+	fmt.Fprintf(a.stdout, "%s\n%s", sum, last)
 	if torn > 0 {
 		fmt.Fprintf(a.stdout, "line %d stops in its middle, and is no entry: a crash leaves such a line, and so does who cuts it; the next drill takes its place\n", torn)
 	}

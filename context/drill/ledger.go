@@ -143,6 +143,14 @@ func parseEntry(line []byte) (*Entry, error) {
 	if err != nil || !bytes.Equal(again, line) {
 		return nil, errors.New("not spelled as a ledger spells it")
 	}
+	switch e.Verdict {
+	case evidence.VerdictPass, evidence.VerdictPassWithLoss, evidence.VerdictPartial, evidence.VerdictFail, evidence.VerdictInvalid:
+	default:
+		return nil, fmt.Errorf("%.40q is no verdict", e.Verdict)
+	}
+	if e.Held > e.Gates || e.Ended.Before(e.Started) {
+		return nil, errors.New("more gates held than there are, or the drill ended before it began")
+	}
 	return e, nil
 }
 

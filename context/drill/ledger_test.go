@@ -201,3 +201,18 @@ func TestLedgerClosedTwice(t *testing.T) {
 		t.Error("a closed ledger took an entry")
 	}
 }
+
+// TestLedgerImpossible: the last line, which no line after it binds, says at least what a drill can say.
+func TestLedgerImpossible(t *testing.T) {
+	whole := bytesOf(t, ledger(t, 1))
+	for _, tc := range []struct{ name, old, now string }{
+		{"verdict", `"verdict":"PASS"`, `"verdict":"GREAT"`},
+		{"gates", `"gates_held":0`, `"gates_held":1`},
+		{"time", `"started":"0001`, `"started":"2026`},
+	} {
+		b := bytes.Replace(whole, []byte(tc.old), []byte(tc.now), 1)
+		if _, _, err := drill.ReadLedger(bytes.NewReader(b)); bytes.Equal(b, whole) || !errors.Is(err, drill.ErrLedger) {
+			t.Errorf("%s: %v", tc.name, err)
+		}
+	}
+}
