@@ -94,6 +94,7 @@ func parseLedger(r io.Reader) (c chain, err error) {
 	if len(b) > maxLedger {
 		return chain{}, fmt.Errorf("%w: more than %d bytes", ErrLedger, maxLedger)
 	}
+	by := map[string]int{} // lines by their statements
 	for n := 1; len(b) > 0; n++ {
 		line, rest, whole := bytes.Cut(b, []byte("\n"))
 		e, err := parseEntry(line)
@@ -111,7 +112,10 @@ func parseLedger(r io.Reader) (c chain, err error) {
 			return chain{}, fmt.Errorf("%w: line 1: the first entry names one before it: lines were taken out", ErrLedger)
 		case e.Prev != c.last:
 			return chain{}, fmt.Errorf("%w: line %d was changed: want sha256 %s by line %d, got %s", ErrLedger, n-1, e.Prev, n, c.last)
+		case e.Statement != "" && by[e.Statement] > 0: // a statement says which entry it is
+			return chain{}, fmt.Errorf("%w: line %d: the drill of line %d again: a drill is entered once", ErrLedger, n, by[e.Statement])
 		}
+		by[e.Statement] = n
 		c.last, c.unended = lineDigest(line), !whole
 		c.entries, b, c.end = append(c.entries, *e), rest, c.end+int64(len(line))
 		if whole {

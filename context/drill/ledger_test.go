@@ -216,3 +216,21 @@ func TestLedgerImpossible(t *testing.T) {
 		}
 	}
 }
+
+// TestLedgerTwice: who enters a drill a second time has a quarter more than were drilled, with a chain that holds.
+func TestLedgerTwice(t *testing.T) {
+	path := ledger(t, 1)
+	l, err := drill.OpenLedger(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	for _, id := range []string{"a", "b"} {
+		if err := l.Append(drill.Entry{Drill: id, Statement: "ab", Verdict: evidence.VerdictPass}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, _, err := drill.ReadLedger(bytes.NewReader(bytesOf(t, path))); !errors.Is(err, drill.ErrLedger) || !strings.Contains(err.Error(), "line 3: the drill of line 2 again") {
+		t.Error(err)
+	}
+}
