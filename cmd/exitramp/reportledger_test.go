@@ -34,21 +34,29 @@ func TestReportLedger(t *testing.T) {
 		}
 		return append(bytes.Clone(whole[:last]), bytes.Replace(whole[last:], []byte(old), []byte(now), 1)...)
 	}
-	other := filepath.Join(t.TempDir(), "others.jsonl")
-	l, err := drill.OpenLedger(other)
+	entries, _, err := drill.ReadLedger(bytes.NewReader(whole))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	for _, id := range []string{"a", "b", "c", "d"} {
-		if err := l.Append(drill.Entry{Drill: id, Verdict: evidence.VerdictPass}); err != nil {
+	ledgerOf := func(name string, ended drill.Entry) []byte {
+		path := filepath.Join(t.TempDir(), name)
+		l, err := drill.OpenLedger(path)
+		if err != nil {
 			t.Fatal(err)
 		}
+		defer l.Close()
+		for _, e := range []drill.Entry{{Drill: "a", Verdict: evidence.VerdictPass}, {Drill: "b", Verdict: evidence.VerdictPass}, {Drill: "c", Verdict: evidence.VerdictPass}, ended} {
+			if err := l.Append(e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
 	}
-	others, err := os.ReadFile(other)
-	if err != nil {
-		t.Fatal(err)
-	}
+	others, anew := ledgerOf("others.jsonl", drill.Entry{Drill: "d", Verdict: evidence.VerdictPass}), ledgerOf("anew.jsonl", entries[3])
 	for _, tc := range []struct {
 		name   string
 		ledger []byte
@@ -64,6 +72,7 @@ func TestReportLedger(t *testing.T) {
 		{"statement", edit(`"statement":"9a`, `"statement":"9b`), exitRefused, "entry 3 is about another statement"},
 		{"cut off", whole[:last], exitRefused, "the drill is entry 3, and the ledger ends before it, with 3"},
 		{"of others", others, exitRefused, "another drill took its place, or it is another ledger"},
+		{"put behind others", anew, exitRefused, "lines before it were written anew"},
 		{"torn before it", whole[:last+40], exitRefused, "the ledger ends before it"},
 	} {
 		if code, out := report(tc.ledger); code != tc.code || !strings.Contains(out, tc.want) {
