@@ -285,6 +285,8 @@ func (a *app) drillFailed(err error, path, name string) error {
 		return &exitError{code: exitResume, err: err, hint: fullHint}
 	case errors.Is(err, drill.ErrBroken) && errors.Is(err, replay.ErrRule):
 		return &exitError{code: exitResume, err: err, hint: "mend or drop the rule that is named, then run the same command again to go on"}
+	case errors.Is(err, drill.ErrBroken) && agentstate.IsLasting(err): // a script that goes on after 75 would never end
+		return &exitError{code: exitOther, err: err, hint: "mend that, as a login that is refused, then run the same command again to go on"}
 	case errors.Is(err, drill.ErrBroken):
 		return &exitError{code: exitResume, err: err, hint: "run the same command again to go on"}
 	case errors.Is(err, drill.ErrEnded):
