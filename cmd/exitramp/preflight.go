@@ -112,9 +112,13 @@ func (a *app) foresee(ctx context.Context, src agentstate.Source, to string) (*f
 	if err != nil {
 		return nil, err
 	}
-	if _, err := embed.Meet(ctx, src, rt, dst, o); errors.Is(err, embed.ErrMixed) {
+	unsaid, err := embed.Meet(ctx, src, rt, dst, o)
+	switch {
+	case unsaid:
+		a.sayUnsaid("the source")
+	case errors.Is(err, embed.ErrMixed):
 		fmt.Fprintln(a.stderr, "! a replay would be refused:", a.message(err)+"; --embedder of exitramp plan makes them anew")
-	} else if err != nil {
+	case err != nil:
 		return nil, err
 	}
 	return &foreseen{rep, l.models.List(dates), dates}, nil

@@ -68,7 +68,7 @@ func (t *transfer) embed(ctx context.Context, f *embedderFlags, path string, pla
 	}
 	unsaid, err := embed.Meet(ctx, src, t.runtime, t.target, t.options)
 	if unsaid {
-		fmt.Fprintln(t.a.stderr, "! neither the archive nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder")
+		t.a.sayUnsaid("the archive")
 	}
 	if errors.Is(err, embed.ErrMixed) {
 		hint := "--embedder makes these anew with the target's model; --target-model NAME says which that is, where its store does not"
@@ -113,4 +113,9 @@ func (a *app) replayOptions(ctx context.Context, r *format.Reader, archive, targ
 	}
 	o.Approved, o.Approvals, err = a.readApprovals(f.approve)
 	return o, err
+}
+
+// sayUnsaid says that nobody knows of vectors of from, and of those of the target, with which models they were made.
+func (a *app) sayUnsaid(from string) {
+	fmt.Fprintf(a.stderr, "! neither %s nor the target says with which model its vectors were made. Where it is not the same one, make them anew: --embedder\n", from)
 }
