@@ -54,7 +54,7 @@ const few = 5
 func (a *app) replayJSON(what string, rep *replay.Report, x *embedding) map[string]any {
 	return map[string]any{
 		"what": what, "run": rep.Run, "records": rep.Records, "actions": actions(rep), "kinds": byKind(rep), "losses": rep.LossCount, "no_place": rep.NoPlace, "undenied": rep.Undenied,
-		"held": rep.Held, "waiting": rep.Waiting, "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "notes": append([]string{}, rep.Notes...), "map": mapJSON(rep.Map), "rewritten": rep.Rewritten,
+		"held": rep.Held, "waiting": rep.Waiting, "idle_approvals": append([]string{}, rep.Idle...), "conflicts": receipts(rep.Conflicts), "refused": receipts(rep.Refused), "foretold": receipts(rep.Foretold), "resumed": rep.Resumed, "labelled": rep.Labelled, "seconds": rep.Time.Seconds(), "formula": rep.Formula, "infeasible": rep.Infeasible(), "rules": append([]string{}, rep.Rules...), "notes": append([]string{}, rep.Notes...), "map": mapJSON(rep.Map), "rewritten": rep.Rewritten,
 		"embedded":     x.json(),
 		"authenticity": a.authenticity,
 	}
@@ -113,6 +113,12 @@ func (a *app) printReplay(what string, rep *replay.Report, x *embedding, asJSON 
 	if n := rep.Actions[replay.Held]; n > 0 {
 		a.printHeld(rep, n)
 		a.printReceipts("once approved", rep.Foretold, rep.ForetoldN)
+	}
+	if n := len(rep.Idle); n > 0 {
+		fmt.Fprintf(a.stdout, "approved, and nothing waits under it: %s\n", number(uint64(n)))
+		for _, key := range rep.Idle[:min(n, few)] {
+			fmt.Fprintln(a.stdout, "  ", clean(key))
+		}
 	}
 	if rep.Undenied > 0 {
 		fmt.Fprintf(a.stdout, "wider:  %s denials, or rules to ask first, that the target does not take: it may allow what the source did not\n", number(rep.Undenied))

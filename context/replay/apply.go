@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"slices"
 
 	"google.golang.org/protobuf/proto"
@@ -103,6 +104,9 @@ func newApply(o *Options) *apply {
 func (a *apply) report() *Report {
 	a.answers.Sum(a.rep.Answers[:0])
 	a.rep.Undenied = a.grants.undenied()
+	if a.guard != nil && a.ended && a.rep.Resumed == 0 {
+		a.rep.Idle = slices.Sorted(maps.Keys(a.guard.idle))
+	}
 	return a.rep
 }
 

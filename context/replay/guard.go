@@ -2,6 +2,7 @@ package replay
 
 import (
 	"fmt"
+	"maps"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 
@@ -15,6 +16,7 @@ import (
 type guard struct {
 	exact    bool // views are left out
 	approved map[string]bool
+	idle     map[string]bool      // of them: nothing waited under it so far
 	by       map[string]*Approval // those that a person signed
 	dead     map[string]bool
 	gone     *gone             // all that goes with dead; nil: nothing does, or only what among tells
@@ -34,6 +36,7 @@ func newGuard(o *Options, exact bool) *guard {
 	for i, a := range o.Approvals {
 		g.approved[a.Key], g.by[a.Key] = true, &o.Approvals[i]
 	}
+	g.idle = maps.Clone(g.approved)
 	return g
 }
 
@@ -92,6 +95,9 @@ func (g *guard) stop(r agentstate.Record) (Receipt, bool) {
 		return rc, true
 	}
 	what := power(r)
+	if what != "" {
+		delete(g.idle, key)
+	}
 	if what != "" || kind == "agent" || kind == "skill" { // a newer field of these may be what gives power
 		if why := alien(r); why != "" {
 			rc.Action, rc.Why = Held, whyQuarantined+why

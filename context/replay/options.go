@@ -84,7 +84,10 @@ type Report struct {
 	Labelled uint64        // records that were labelled as imported, of those that are there now
 	// Undenied are denials, and rules to ask first, that were in force in the source and that the target does not take,
 	// where it takes other grants: it may allow what the source did not.
-	Undenied  uint64
+	Undenied uint64
+	// Idle are the keys that were approved and under which nothing waited, sorted: a typing error, or another archive's. A run
+	// that goes on where another one ended does not know.
+	Idle      []string
 	Waiting   uint64 // of what is held: waits for an approval; the rest for something else
 	Conflicts []Receipt
 	Refused   []Receipt
