@@ -108,10 +108,10 @@ func (w *wired) expected(src agentstate.Source, j *replay.Journal) (agentstate.S
 }
 
 // unmixed refuses to bring vectors of two models into one index.
-func (w *wired) unmixed(ctx context.Context, src agentstate.Source, rt drill.Runtime, dst replay.Target, o *replay.Options) error {
-	_, err := embed.Meet(ctx, src, rt, dst, o)
+func (w *wired) unmixed(ctx context.Context, src agentstate.Source, rt drill.Runtime, dst replay.Target, o *replay.Options) (bool, error) {
+	unsaid, err := embed.Meet(ctx, src, rt, dst, o)
 	if errors.Is(err, embed.ErrMixed) {
-		return fmt.Errorf("exitdrill: %w; embedder in the plan makes them anew", err)
+		err = fmt.Errorf("exitdrill: %w; embedder in the plan makes them anew", err)
 	}
-	return err
+	return unsaid, err
 }

@@ -14,6 +14,28 @@ import (
 	"github.com/exitramp/exitramp/exporters/langgraph"
 )
 
+// TestUnnamedModels: where the target held vectors, and neither side names the model of its own, nobody knows whether they fit.
+func TestUnnamedModels(t *testing.T) {
+	t.Parallel()
+	for keep, want := range map[bool]evidence.Result{true: evidence.Warn, false: evidence.Pass} {
+		p := newPlace(t)
+		p.opts.Registry = exporters.NewRegistry(langgraph.Drivers()...)
+		b, err := os.ReadFile("../cmd/exitramp/demo/support.sqlite")
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.write("s.sqlite", string(b))
+		if keep {
+			p.write("t.sqlite", string(b))
+		}
+		out := p.run(p.plan("mem:source", "langgraph+sqlite:DIR/s.sqlite", "mem:target", "langgraph+sqlite:DIR/t.sqlite", "replay: {approve: DIR/approvals}", "",
+			"{kind: memory, path: text, contains: likes tea 0003}", "{kind: memory, contains: neighbour}", "{key: message/t1/0002, contains: order 1}", "{kind: message, contains: A-1043}"))
+		if c := check(out, 37); c.Result != want || strings.Contains(c.Why, "neither side says") != keep {
+			t.Errorf("held before %v: %+v", keep, c)
+		}
+	}
+}
+
 // TestHeldInside: of a thread that the target held before, no message and no channel value counts as arrived, nor as a
 // known answer: they stand inside of checkpoints that were there. Those of other threads do.
 func TestHeldInside(t *testing.T) {

@@ -53,13 +53,16 @@ func (a *answers) fidelity() {
 	a.fields()
 	a.links()
 	a.times()
-	if v := a.p.Vectors; v != nil {
+	switch v := a.p.Vectors; {
+	case v != nil:
 		res := evidence.Pass
 		if v.Dropped > 0 {
 			res = evidence.Warn
 		}
 		a.set(37, res, evidence.Measured, "hybrid: vectors of %d texts were to be made anew with %s, %d were not; every other kind: preserve, no model derived anything anew", v.Texts, v.Model, v.Dropped)
-	} else {
+	case r.st.Unnamed:
+		a.set(37, evidence.Warn, evidence.Derived, "preserve, for every kind: no model of the target derived anything anew; the target held vectors before, and neither side says with which model its vectors were made: where they are not of one, searches find what is near by chance")
+	default:
 		a.set(37, evidence.Pass, evidence.Derived, "preserve, for every kind: no model of the target derived anything anew")
 	}
 	switch {

@@ -29,8 +29,8 @@ type Env struct {
 	// Expected is what a read-back of the run of j wants to find: the archive, with the vectors that the run
 	// made. nil: the archive.
 	Expected func(src agentstate.Source, j *replay.Journal) (agentstate.Source, io.Closer, error)
-	// Unmixed refuses to bring vectors of two models into one index. nil: not asked.
-	Unmixed func(ctx context.Context, src agentstate.Source, rt Runtime, dst replay.Target, o *replay.Options) error
+	// Unmixed refuses to bring vectors of two models into one index. unsaid: neither side names its model. nil: not asked.
+	Unmixed func(ctx context.Context, src agentstate.Source, rt Runtime, dst replay.Target, o *replay.Options) (unsaid bool, err error)
 	// ReadBack has a second process call [ReadBack] with this journal. nil: this process does it,
 	// and the evidence says so.
 	ReadBack func(ctx context.Context, journal string) (*Back, error)

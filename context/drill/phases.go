@@ -240,9 +240,11 @@ func (r *run) planReplay(ctx context.Context) error {
 			from = x.Source
 		}
 		if r.e.Unmixed != nil { // which reads vectors alone
-			if err := r.e.Unmixed(ctx, from, rt, dst, r.options(phasePlan)); err != nil {
+			unsaid, err := r.e.Unmixed(ctx, from, rt, dst, r.options(phasePlan))
+			if err != nil {
 				return 0, 0, err
 			}
+			r.st.Unnamed = unsaid
 		}
 		if whole {
 			from = &tap{Source: src, look: func(w agentstate.Wired) { o.record(w.Record) }}

@@ -38,6 +38,7 @@ type state struct {
 	ClockSet   bool              `json:"clock_set,omitempty"` // since the drill began
 	Seen       *Seen             `json:"seen,omitempty"`      // of the archive
 	Models     []models.Use      `json:"models,omitempty"`
+	Unnamed    bool              `json:"unnamed,omitempty"` // the target held vectors, and neither they nor the archive's name their model
 	Before     map[string]uint64 `json:"before,omitempty"`  // records by kind that the target held alike when the plan was made
 	Waiting    []asked           `json:"waiting,omitempty"` // what the plan has wait for an approval: the first mostWaiting
 	Echoes     []said            `json:"echoes,omitempty"`  // by planted instruction, the records of the target that said it then with an operator's authority
