@@ -28,5 +28,5 @@ for (const m of p.models) m.weights = [nasty, long]
 for (const w of p.authority.waiting) [w.kind, w.effect, w.needs] = [nasty, long, nasty + long]
 for (const d of p.trend) d.schema = nasty + long
 p.timing.rtoSeconds = 1e300
-p.timing.phases[0].seconds = -1
+p.timing.phases[0].seconds = 0
 console.log(JSON.stringify(st))
