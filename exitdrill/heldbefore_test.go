@@ -14,19 +14,29 @@ import (
 	"github.com/exitramp/exitramp/exporters/langgraph"
 )
 
+// supportPlace has the demo's store twice: a source, s.sqlite, and a target that holds the same, t.sqlite.
+func supportPlace(t *testing.T) *place {
+	t.Helper()
+	p := newPlace(t)
+	p.opts.Registry = exporters.NewRegistry(langgraph.Drivers()...)
+	b, err := os.ReadFile("../cmd/exitramp/demo/support.sqlite")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write("s.sqlite", string(b))
+	p.write("t.sqlite", string(b))
+	return p
+}
+
 // TestUnnamedModels: where the target held vectors, and neither side names the model of its own, nobody knows whether they fit.
 func TestUnnamedModels(t *testing.T) {
 	t.Parallel()
 	for keep, want := range map[bool]evidence.Result{true: evidence.Warn, false: evidence.Pass} {
-		p := newPlace(t)
-		p.opts.Registry = exporters.NewRegistry(langgraph.Drivers()...)
-		b, err := os.ReadFile("../cmd/exitramp/demo/support.sqlite")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.write("s.sqlite", string(b))
-		if keep {
-			p.write("t.sqlite", string(b))
+		p := supportPlace(t)
+		if !keep {
+			if err := os.Remove(filepath.Join(p.dir, "t.sqlite")); err != nil {
+				t.Fatal(err)
+			}
 		}
 		out := p.run(p.plan("mem:source", "langgraph+sqlite:DIR/s.sqlite", "mem:target", "langgraph+sqlite:DIR/t.sqlite", "replay: {approve: DIR/approvals}", "",
 			"{kind: memory, path: text, contains: likes tea 0003}", "{kind: memory, contains: neighbour}", "{key: message/t1/0002, contains: order 1}", "{kind: message, contains: A-1043}"))
@@ -41,14 +51,7 @@ func TestUnnamedModels(t *testing.T) {
 func TestHeldInside(t *testing.T) {
 	t.Parallel()
 	for answer, verdict := range map[string]evidence.Verdict{"A-1043": evidence.VerdictPassWithLoss, "A-1041": evidence.VerdictFail} {
-		p := newPlace(t)
-		p.opts.Registry = exporters.NewRegistry(langgraph.Drivers()...)
-		b, err := os.ReadFile("../cmd/exitramp/demo/support.sqlite")
-		if err != nil {
-			t.Fatal(err)
-		}
-		p.write("s.sqlite", string(b))
-		p.write("t.sqlite", string(b))
+		p := supportPlace(t)
 		db, err := sql.Open("sqlite", filepath.Join(p.dir, "t.sqlite"))
 		if err != nil {
 			t.Fatal(err)
