@@ -127,21 +127,28 @@ func rendered(v any, vars map[string]any) (any, bool) {
 	case string:
 		return render(v, vars)
 	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
+		return every(v, func(x any) (any, bool) {
 			s, isText := x.(string)
 			if !isText {
-				out[i] = x
-				continue
+				return x, true
 			}
-			var ok bool
-			if out[i], ok = render(s, vars); !ok || fetched(s) {
-				return nil, false
-			}
-		}
-		return out, true
+			y, ok := render(s, vars)
+			return y, ok && !fetched(s)
+		})
 	}
 	return v, true
+}
+
+// every is what f makes of each of list; false: of one of them it makes nothing.
+func every(list []any, f func(any) (any, bool)) (any, bool) {
+	out := make([]any, len(list))
+	for i, x := range list {
+		var ok bool
+		if out[i], ok = f(x); !ok {
+			return nil, false
+		}
+	}
+	return out, true
 }
 
 // renderAll fills the placeholders in every text of v.
@@ -150,15 +157,7 @@ func renderAll(v any, vars map[string]any) (any, bool) {
 	case string:
 		return render(v, vars)
 	case []any:
-		out := make([]any, len(v))
-		for i, x := range v {
-			y, ok := renderAll(x, vars)
-			if !ok {
-				return nil, false
-			}
-			out[i] = y
-		}
-		return out, true
+		return every(v, func(x any) (any, bool) { return renderAll(x, vars) })
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for k, x := range v {
