@@ -36,7 +36,8 @@ func (t *thread) branches(ctx context.Context, c *table) error {
 		return nil
 	}
 	from := c.from("") + " WHERE thread_id = ?"
-	ends, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, checkpoint_id FROM "+from+" AND (checkpoint_ns, checkpoint_id) NOT IN (SELECT checkpoint_ns, parent_checkpoint_id FROM "+
+	id := c.asText("checkpoint_id")
+	ends, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, "+id+" FROM "+from+" AND (checkpoint_ns, "+id+") NOT IN (SELECT checkpoint_ns, "+c.asText("parent_checkpoint_id")+" FROM "+
 		from+" AND parent_checkpoint_id IS NOT NULL) ORDER BY checkpoint_ns, checkpoint_id", t.id.arg(), t.id.arg())
 	if err != nil {
 		return err

@@ -90,6 +90,14 @@ func (t *table) col(name string) int {
 	return slices.IndexFunc(t.cols, func(c column) bool { return c.name == name })
 }
 
+// asText is a column of texts in an expression, where an owner made it a uuid, too, which PostgreSQL has no max of and compares with no text.
+func (t *table) asText(name string) string {
+	if t.cols[t.col(name)].typ == "uuid" {
+		return name + "::text"
+	}
+	return name
+}
+
 // from is t in a FROM clause, under the name as; empty: under its own.
 func (t *table) from(as string) string {
 	switch {

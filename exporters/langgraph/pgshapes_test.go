@@ -94,6 +94,25 @@ func TestFirstOfUUIDs(t *testing.T) {
 	}
 }
 
+// TestBranchesOfUUIDs: the ends of branches are found where an owner made the id of a checkpoint a uuid, and that of its parent not.
+func TestBranchesOfUUIDs(t *testing.T) {
+	for name, own := range map[string]string{
+		"one":  "ALTER TABLE checkpoints ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid",
+		"both": "ALTER TABLE checkpoints ALTER checkpoint_id TYPE uuid USING checkpoint_id::uuid, ALTER parent_checkpoint_id TYPE uuid USING parent_checkpoint_id::uuid",
+	} {
+		t.Run(name, func(t *testing.T) {
+			u := pgtest.Database(t)
+			load(t, u, "js.pg.sql")
+			pgtest.Exec(t, u, `INSERT INTO checkpoints SELECT thread_id, checkpoint_ns, 'ffffffff-ffff-6b30-8003-000000000000', parent_checkpoint_id, type, checkpoint, metadata FROM checkpoints
+				WHERE thread_id = 'thread-interrupt' ORDER BY checkpoint_id DESC LIMIT 1`, own)
+			m, _ := drivertest.Export(t, postgres(t, u))
+			if ahead := aheadOf(t, m); len(ahead) != 1 || strings.Contains(ahead[0], "ffffffff") {
+				t.Errorf("%v", ahead)
+			}
+		})
+	}
+}
+
 // TestNumberedColumn: a column that the database numbers itself takes no value, and the row arrives. The
 // plan says so also where the source has no such column.
 func TestNumberedColumn(t *testing.T) {

@@ -79,10 +79,7 @@ func (t *thread) conversation(ctx context.Context) error {
 
 // newestOf finds the newest checkpoint of each namespace, and when its first one was.
 func (t *thread) newestOf(ctx context.Context, c *table) (first map[string]int64, err error) {
-	id := "checkpoint_id"
-	if c.cols[c.col(id)].typ == "uuid" { // which PostgreSQL has no max of
-		id += "::text"
-	}
+	id := c.asText("checkpoint_id")
 	rows, err := t.r.eng.query(ctx, "SELECT checkpoint_ns, max("+id+"), min("+id+") FROM "+c.from("")+
 		" WHERE thread_id = ? GROUP BY checkpoint_ns ORDER BY checkpoint_ns DESC", t.id.arg())
 	if err != nil {
